@@ -1,0 +1,93 @@
+# "make" shows what there is. Variables may be given on the command line: make demo V=1 TEMPLATE=vm
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+TEMPLATE ?= slurm# a name of the catalogue, or a path
+CLOUD ?= local
+INFRASTRUCTURE ?=# name; derived from the template when empty
+INPUTS ?=# JSON mapping, e.g. INPUTS='{"wn_num": 4}'
+V ?=# 1 shows everything
+PYTEST_ARGS ?=
+
+export TEMPLATE CLOUD INFRASTRUCTURE INPUTS V
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export LC_ALL := C.UTF-8
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
+export MYPYPATH := $(CURDIR)/collections
+
+PACKAGE := ansible_collections.continuum.im.plugins
+PYTHON_CODE := plugins tests tools
+
+.PHONY: help
+help: ## show this list
+	@echo "usage: make <target> [VARIABLE=value ...]"
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo "variables: TEMPLATE=$(strip $(TEMPLATE)) CLOUD=$(strip $(CLOUD)) INFRASTRUCTURE= INPUTS='{\"wn_num\": 2}' V=1"
+
+.PHONY: setup
+setup: ## install system packages (as root), make .venv, link the collection
+	@tools/setup
+
+.PHONY: demo
+demo: setup ## deploy TEMPLATE (slurm) on CLOUD (local) and run a job on it
+	@.venv/bin/python tools/demo.py deploy
+
+.PHONY: destroy
+destroy: setup ## remove what "make demo" made, and check that nothing is left
+	@.venv/bin/python tools/demo.py destroy
+
+.PHONY: test
+test: lint-fast ## fast checks and all tests but the long ones, with coverage (under 15 minutes)
+	.venv/bin/python -m pytest -m "not long" --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
+.PHONY: test-unit
+test-unit: setup ## unit tests only: no network, no hosts, seconds
+	.venv/bin/python -m pytest tests/unit -n auto $(PYTEST_ARGS)
+
+.PHONY: test-e2e
+test-e2e: setup ## whole deployments on real hosts, but the long ones
+	.venv/bin/python -m pytest -m "e2e and not long" $(PYTEST_ARGS)
+
+.PHONY: test-long
+test-long: setup ## the long tests (tens of minutes)
+	.venv/bin/python -m pytest -m long $(PYTEST_ARGS)
+
+.PHONY: lint-fast
+lint-fast: setup ## formatting, style, types, layers: seconds
+	.venv/bin/ruff check $(PYTHON_CODE)
+	.venv/bin/ruff format --check $(PYTHON_CODE)
+	.venv/bin/mypy -p $(PACKAGE)
+	.venv/bin/mypy tools
+	PYTHONPATH=collections .venv/bin/lint-imports --no-cache
+
+.PHONY: lint
+lint: lint-fast ## all gates: ansible-lint, changelog, documentation, ansible-test sanity
+	.venv/bin/ansible-lint --offline
+	.venv/bin/antsibull-changelog lint
+	.venv/bin/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+	tests/run_sanity.sh
+
+.PHONY: format
+format: setup ## format the Python code and mend what ruff can mend
+	.venv/bin/ruff check --fix $(PYTHON_CODE)
+	.venv/bin/ruff format $(PYTHON_CODE)
+
+.PHONY: bench
+bench: setup ## measure deployments of 2 to 16 workers and plot them
+	@.venv/bin/python tools/bench.py
+
+.PHONY: lock
+lock: setup ## pin requirements.txt and requirements-dev.in anew in requirements.lock
+	@tools/lock
+
+.PHONY: build
+build: setup ## build the collection's tarball in dist/
+	@.venv/bin/ansible-galaxy collection build --force --output-path dist
+
+.PHONY: clean
+clean: ## remove what tests and builds made (not .venv, not deployments)
+	rm -rf build dist htmlcov tests/output .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
+	find plugins tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
