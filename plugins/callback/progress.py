@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: progress
+type: stdout
+author: continuum.im authors (@continuum-im)
+short_description: One line a phase instead of a wall of tasks
+description:
+  - Shows each play that has hosts as one line, with its hosts and the time it took, then what failed in full.
+  - Ends with a table that says which host ran which roles.
+  - Warnings and the messages of M(ansible.builtin.debug) are shown.
+  - For everything else use the default callback.
+options:
+  json_file:
+    description: Write timings, roles a host, counts and what C(set_stats) gave as JSON to this file.
+    type: path
+    env:
+      - name: CONTINUUM_PROGRESS_FILE
+extends_documentation_fragment:
+  - default_callback
+"""
+
+import collections
+import json
+import os
+import time
+from typing import Any
+
+from ansible import constants as C
+from ansible.plugins.callback import CallbackBase
+
+_QUIET = {"infrastructure"}
+
+
+class CallbackModule(CallbackBase):
+    """Collects what happens a play; prints when a play ends."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "continuum.im.progress"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = time.monotonic()
+        self._play = ""
+        self._play_started = self._started
+        self._hosts: set[str] = set()
+        self._changed: set[str] = set()
+        self._plays: list[dict[str, Any]] = []
+        self._roles: dict[str, list[str]] = collections.defaultdict(list)
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """A play begins: the one before is over."""
+        self._end_play()
+        self._play = play.get_name()
+        self._play_started = time.monotonic()
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """Nothing to do in this play."""
+        self._play = ""
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """A task went well on a host."""
+        name = result._host.get_name()
+        self._hosts.add(name)
+        if result._result.get("changed"):
+            self._changed.add(name)
+        role = result._task._role.get_name() if result._task._role else None
+        if role and role.rpartition(".")[2] not in _QUIET and not result._task.action.endswith(("add_host", "set_fact")):
+            if role not in self._roles[name] and name != "localhost":
+                self._roles[name].append(role)
+        self._handle_warnings(result._result)
+        if self._display.verbosity == 0 and self._file_on_disk_diff():
+            self.v2_on_file_diff(result)
+        if result._task.action in C._ACTION_DEBUG and "msg" in result._result:
+            self._show_message(result._result["msg"])
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        """Loop items are counted with their task."""
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """A task failed: everything a person needs to see why."""
+        if ignore_errors:
+            return
+        text = result._result.get("msg") or self._dump_results(result._result)
+        self._display.display(f"FAILED on {result._host.get_name()}: {result._task.get_name()}", color=C.COLOR_ERROR, stderr=True)
+        self._display.display(f"  {text}", color=C.COLOR_ERROR, stderr=True)
+        for stream in ("stderr", "module_stderr", "stdout"):
+            if result._result.get(stream):
+                self._display.display(f"  {str(result._result[stream]).strip()}", color=C.COLOR_ERROR, stderr=True)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """A host cannot be reached."""
+        text = result._result.get("msg", "no reason given")
+        self._display.display(f"UNREACHABLE: {result._host.get_name()}: {text}", color=C.COLOR_UNREACHABLE, stderr=True)
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        """Show differences when --diff is given."""
+        if not self._file_on_disk_diff() or not result._result.get("changed"):
+            return
+        for item in result._result.get("results", [result._result]):
+            if item.get("diff") and item.get("changed"):
+                self._display.display(self._get_diff(item["diff"]))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Everything is over: who ran what, and the counts that Ansible people look for."""
+        self._end_play()
+        for host in sorted(self._roles):
+            names = ", ".join(role.removeprefix("continuum.im.") for role in self._roles[host])
+            self._display.display(f"roles on {host}: {names}")
+        totals = {
+            name: sum(getattr(stats, name).values()) for name in ("ok", "changed", "failures", "dark", "skipped")
+        }
+        seconds = time.monotonic() - self._started
+        counts = " ".join(f"{'unreachable' if name == 'dark' else 'failed' if name == 'failures' else name}={value}"
+                          for name, value in totals.items())
+        self._display.display(f"{seconds:6.1f} s in all: {counts}")
+        self._write(totals, seconds, stats.custom.get("_run", {}))
+
+    def _file_on_disk_diff(self) -> bool:
+        return bool(self.get_option("display_ok_hosts")) and bool(C.DIFF_ALWAYS or _diff_wanted())
+
+    def _end_play(self) -> None:
+        if self._play and self._hosts:
+            seconds = time.monotonic() - self._play_started
+            hosts = _short(self._hosts)
+            changed = f", changed {len(self._changed)}" if self._changed else ""
+            self._display.display(f"{seconds:6.1f} s  {self._play} ({hosts}{changed})")
+            self._plays.append({"play": self._play, "seconds": round(seconds, 2), "hosts": sorted(self._hosts)})
+        self._play = ""
+        self._hosts, self._changed = set(), set()
+
+    def _show_message(self, message: Any) -> None:
+        for line in message if isinstance(message, list) else [message]:
+            self._display.display(f"         {line}")
+
+    def _write(self, totals: dict[str, int], seconds: float, result: dict[str, Any]) -> None:
+        path = self.get_option("json_file")
+        if path:
+            data = {"plays": self._plays, "roles": self._roles, "totals": totals, "seconds": round(seconds, 2), "result": result}
+            with open(os.path.expanduser(path), "w", encoding="utf-8") as file:
+                json.dump(data, file)
+
+
+def _diff_wanted() -> bool:
+    from ansible import context
+
+    return bool(context.CLIARGS.get("diff"))
+
+
+def _short(hosts: set[str]) -> str:
+    names = sorted(hosts)
+    return ", ".join(names) if len(names) <= 4 else f"{len(names)} hosts"

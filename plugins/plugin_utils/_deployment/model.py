@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The third stage: a topology plus what the user chose beside the template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._errors import ChoiceError, did_you_mean
+from .._parse.inputs import read_given
+from .._parse.units import parse_size
+from .._topology.model import HostGroup, Topology
+
+_NAME = re.compile(r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$|^[a-z]$")
+DEFAULT_CLOUD = "local"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user may choose: names, the cloud, and per host group an image and a size.
+
+    `images` maps a group (or "*") to an image, `sizes` to an instance type or to `{cpus, memory}`; `instances` is the exact list of
+    hosts, None to derive it from the counts.
+    """
+
+    infrastructure: str
+    cloud: str
+    images: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, Any] = field(default_factory=dict)
+    instances: tuple[tuple[int, str], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Everything that a project is written from. `key_file` is the path of the private key on the controller."""
+
+    topology: Topology
+    choices: Choices
+    key_file: str
+
+
+def read_choices(variables: Mapping[str, Any], default_name: str, clouds: Iterable[str]) -> Choices:
+    """Return the checked choices; `variables` are the extra variables of the run. Raises `ChoiceError`."""
+    name = str(variables.get("infrastructure") or default_name)
+    if not _NAME.match(name):
+        hint = "Use 1 to 40 lower case letters, digits and dashes; start with a letter, end with a letter or a digit."
+        raise ChoiceError.of(f"'{name}' cannot be the name of an infrastructure.", hint)
+    cloud = str(variables.get("cloud") or DEFAULT_CLOUD)
+    known = sorted(clouds)
+    if cloud not in known:
+        raise ChoiceError.of(f"There is no cloud '{cloud}'.", did_you_mean(cloud, known))
+    return Choices(
+        infrastructure=name,
+        cloud=cloud,
+        images={key: str(value) for key, value in read_given(variables.get("images")).items()},
+        sizes=read_given(variables.get("sizes")),
+        instances=_instances(variables.get("instances")),
+    )
+
+
+def deployment(topology: Topology, choices: Choices, key_file: str) -> Deployment:
+    """Return the topology with the user's images and sizes in place. Raises `ChoiceError`."""
+    names = [group.node for group in topology.groups]
+    for group in (*choices.images, *choices.sizes):
+        if group != "*" and group not in names:
+            raise ChoiceError.of(f"There is no host group '{group}'.", did_you_mean(group, names))
+    for _number, group in choices.instances or ():
+        if group not in names:
+            raise ChoiceError.of(f"There is no host group '{group}'.", did_you_mean(group, names))
+    groups = tuple(_chosen(group, choices) for group in topology.groups)
+    return Deployment(replace(topology, groups=groups), choices, key_file)
+
+
+def _chosen(group: HostGroup, choices: Choices) -> HostGroup:
+    image = choices.images.get(group.node) or choices.images.get("*") or group.image
+    size = choices.sizes.get(group.node) or choices.sizes.get("*")
+    if isinstance(size, str):
+        return replace(group, image=image, instance_type=size)
+    if isinstance(size, dict):
+        return replace(group, image=image, **_size(size))
+    return replace(group, image=image)
+
+
+def _size(size: dict[str, Any]) -> dict[str, Any]:
+    unknown = set(size) - {"cpus", "memory"}
+    if unknown:
+        raise ChoiceError.of(f"A size has no '{min(unknown)}'.", "Give an instance type, or {cpus: 2, memory: 4 GiB}.")
+    try:
+        found: dict[str, Any] = {}
+        if "cpus" in size:
+            found["cpus"] = float(size["cpus"])
+        if "memory" in size:
+            found["memory"] = parse_size(size["memory"])
+        return found
+    except (TypeError, ValueError) as error:
+        raise ChoiceError.of(f"A size cannot be read: {error}.", "Write {cpus: 2, memory: 4 GiB}.") from None
+
+
+def _instances(value: Any) -> tuple[tuple[int, str], ...] | None:
+    if value in (None, ""):
+        return None
+    hint = "Write [{id: 0, node: front}, {id: 1, node: wn}]."
+    if isinstance(value, str):
+        value = read_given('{"list": ' + value + "}").get("list")
+    try:
+        found = tuple((int(item["id"]), str(item["node"])) for item in value)
+    except (KeyError, TypeError, ValueError):
+        raise ChoiceError.of("'instances' is not a list of {id, node}.", hint) from None
+    numbers = [number for number, _node in found]
+    if len(set(numbers)) != len(numbers) or any(number < 0 for number in numbers):
+        raise ChoiceError.of("The ids in 'instances' must be different whole numbers from 0 up.", hint)
+    return found

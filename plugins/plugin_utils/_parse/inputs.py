@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inputs of a template: what was declared, what was given, the values that result."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .._errors import ChoiceError, Problems, did_you_mean
+from .library import Library
+from .loader import Document
+from .values import ValueProblem, convert
+
+_SIMPLE_TYPES = {
+    *("string", "integer", "float", "boolean", "list", "map", "range", "version", "timestamp", "json"),
+    *("scalar-unit.size", "scalar-unit.time", "scalar-unit.frequency"),
+}
+
+
+def read_given(value: Any) -> dict[str, Any]:
+    """Return the inputs that a user gave: a mapping, or JSON text as AWX surveys send it. Raises `ChoiceError`."""
+    if value is None or value == "":
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ChoiceError.of("'inputs' is neither a mapping nor JSON text.", 'Write {"name": "value"}.') from None
+    if not isinstance(value, Mapping):
+        raise ChoiceError.of("'inputs' must be a mapping of names to values.", 'Write {"name": "value"}.')
+    return {str(name): item for name, item in value.items()}
+
+
+def input_values(document: Document, given: Mapping[str, Any], library: Library, problems: Problems) -> dict[str, Any]:
+    """Return name -> value for every declared input: given values first, then defaults.
+
+    Unknown, ill-typed, missing and badly named inputs are noted in `problems`.
+    """
+    declared = _declared(document)
+    section = ("topology_template", "inputs")
+    for name in given:
+        if name not in declared:
+            position = document.at_key(*section)
+            problems.add("unknown-input", f"The template has no input '{name}'.", position, did_you_mean(name, declared))
+    values: dict[str, Any] = {}
+    for name, schema in declared.items():
+        _check_declaration(name, schema, document, library, problems)
+        values[name] = _value(name, schema, given, document, library, problems)
+    return values
+
+
+def _declared(document: Document) -> dict[str, dict[str, Any]]:
+    topology = document.data.get("topology_template") if isinstance(document.data, dict) else None
+    inputs = topology.get("inputs") if isinstance(topology, dict) else None
+    return {name: schema if isinstance(schema, dict) else {} for name, schema in (inputs or {}).items()}
+
+
+def _check_declaration(name: str, schema: dict[str, Any], document: Document, library: Library, problems: Problems) -> None:
+    path = ("topology_template", "inputs", name)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", str(name)):
+        hint = "Use letters, digits and underscores."
+        problems.add("bad-name", f"'{name}' cannot be the name of an input.", document.at_key(*path), hint)
+    kind = schema.get("type", "string")
+    if kind not in _SIMPLE_TYPES and not library.resolve("data_types", kind):
+        known = _SIMPLE_TYPES | set(library.types["data_types"])
+        hint = did_you_mean(str(kind), known)
+        problems.add("unknown-type", f"Input '{name}' has the unknown type '{kind}'.", document.at(*path, "type"), hint)
+
+
+def _value(
+    name: str, schema: dict[str, Any], given: Mapping[str, Any], document: Document, library: Library, problems: Problems
+) -> Any:
+    path = ("topology_template", "inputs", name)
+    if name in given:
+        value, position, what = given[name], document.at_key(*path), f"Input '{name}'"
+    elif "default" in schema:
+        value, position, what = schema["default"], document.at(*path, "default"), f"The default of input '{name}'"
+    elif schema.get("required", True):
+        hint = f"Give it a value: inputs: {{{name}: ...}}. {schema.get('description') or ''}".strip()
+        problems.add("missing-input", f"Input '{name}' is required.", document.at_key(*path), hint)
+        return None
+    else:
+        return None
+    if value is None and not schema.get("required", True):
+        return None
+    try:
+        return convert(value, schema, library)
+    except ValueProblem as problem:
+        problems.add(problem.code, f"{what}: {problem}.", position, problem.hint)
+        return None

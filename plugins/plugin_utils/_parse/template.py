@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first stage as one call: text and inputs in, a checked `Template` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._errors import Diagnostic, Problems, TemplateError
+from .functions import Resolver
+from .grammar import check_grammar
+from .inputs import input_values
+from .library import Library
+from .loader import Document, load
+from .nodes import Node, read_nodes
+from .source import Source
+from .values import ValueProblem, convert
+
+# Type libraries that templates of the existing catalogue import; ours declares the same types.
+_OUR_LIBRARY = {"custom_types.yaml", "custom_types.yml", "tosca_types.yaml"}
+
+
+@dataclass
+class Template:
+    """A template without known problems; `resolver` evaluates its values."""
+
+    name: str
+    document: Document
+    library: Library
+    nodes: dict[str, Node]
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    metadata: dict[str, Any]
+    resolver: Resolver
+
+
+def parse(source: Source, given: Mapping[str, Any], library: Library) -> Template:
+    """Read, check and resolve a template. Raises `TemplateError` with every problem that was found."""
+    document = load(source.text, source.file)
+    problems = Problems()
+    _check_document(document, problems)
+    problems.raise_if_any()
+    library = library.extended(document.data)
+    inputs = input_values(document, given, library, problems)
+    nodes = read_nodes(document, library, problems)
+    resolver = Resolver(document, library, nodes, inputs, problems)
+    _check_properties(resolver)
+    outputs = _outputs(resolver)
+    if not problems.found:
+        check_grammar(document, inputs, library, problems)
+    problems.raise_if_any()
+    metadata = document.data.get("metadata")
+    return Template(
+        source.name, document, library, nodes, inputs, outputs, metadata if isinstance(metadata, dict) else {}, resolver
+    )
+
+
+def _check_document(document: Document, problems: Problems) -> None:
+    if not isinstance(document.data, dict):
+        raise TemplateError([Diagnostic("tosca", "A template is a mapping.", document.at(), "Start with 'tosca_definitions_version:'.")])
+    if not document.data.get("tosca_definitions_version"):
+        hint = "Add 'tosca_definitions_version: tosca_simple_yaml_1_0' at the top."
+        problems.add("tosca", "The template does not say which TOSCA version it is written in.", document.at(), hint)
+    topology = document.data.get("topology_template")
+    if not isinstance(topology, dict):
+        problems.add("tosca", "The template has no topology_template.", document.at(), "Add 'topology_template:'.")
+        return
+    for section in ("inputs", "node_templates", "outputs"):
+        if not isinstance(topology.get(section), (dict, type(None))):
+            problems.add("tosca", f"'{section}' must be a mapping.", document.at("topology_template", section))
+    _check_imports(document, problems)
+
+
+def _check_imports(document: Document, problems: Problems) -> None:
+    """An import of a known type library means ours; nothing is fetched."""
+    imports = document.data.get("imports")
+    if not isinstance(imports, (list, type(None))):
+        problems.add("unknown-import", "'imports' must be a list.", document.at("imports"))
+        return
+    for index, entry in enumerate(imports or []):
+        values = list(entry.values()) if isinstance(entry, dict) else [entry]
+        address = values[0] if values else None
+        if isinstance(address, dict):
+            address = address.get("file")
+        if not isinstance(address, str) or address.rsplit("/", 1)[-1] not in _OUR_LIBRARY:
+            hint = f"Types of {', '.join(sorted(_OUR_LIBRARY))} are built in; declare others in the template."
+            problems.add("unknown-import", f"The import '{address}' is not known.", document.at("imports", index), hint)
+
+
+def _check_properties(resolver: Resolver) -> None:
+    """Evaluate every property and capability property once, and compare what is known with its declaration."""
+    for node in resolver.nodes.values():
+        schemas = resolver.library.merged("node_types", node.type, "properties")
+        for name, schema in schemas.items():
+            given = name in (node.template.get("properties") or {})
+            if given or name in node.properties:
+                _check_value(resolver, node, resolver.property_of(node, name), schema, ("properties", name))
+            elif schema.get("required", True) and "default" not in schema and not _optional(schema):
+                hint = f"Add '{name}:' to its properties."
+                message = f"Node '{node.name}' needs a value for '{name}'."
+                resolver.problems.add("missing-value", message, resolver.document.at_key(*node.path), hint)
+        for capability, kind in node.capability_types.items():
+            schemas = resolver.library.merged("capability_types", kind, "properties")
+            for name, value in resolver.capability_of(node, capability).items():
+                path = ("capabilities", capability, "properties", name)
+                _check_value(resolver, node, value, schemas.get(name, {}), path)
+
+
+def _optional(schema: dict[str, Any]) -> bool:
+    return schema.get("required") in (False, "false", "no")
+
+
+def _check_value(resolver: Resolver, node: Node, value: Any, schema: dict[str, Any], path: tuple[str, ...]) -> None:
+    if value in (None, "") or not schema or _is_open(value, schema) or _is_no_size(value, schema):
+        return
+    try:
+        convert(value, schema, resolver.library)
+    except ValueProblem as problem:
+        position = resolver.document.at(*node.path, *path)
+        resolver.problems.add(problem.code, f"'{path[-1]}' of node '{node.name}': {problem}.", position, problem.hint)
+
+
+def _is_open(value: Any, schema: dict[str, Any]) -> bool:
+    """Not known before deployment, a comparison (`{greater_or_equal: 2}`), or of a type that has no simple check."""
+    if not isinstance(value, (str, int, float, bool)):
+        return schema.get("type") not in ("string", "integer", "float", "boolean") or not isinstance(value, list)
+    return False
+
+
+def _is_no_size(value: Any, schema: dict[str, Any]) -> bool:
+    """A size of zero means "none" in this profile although the normative types want at least 1 MB."""
+    return schema.get("type") == "scalar-unit.size" and str(value).strip().split(" ")[0] in ("0", "0.0")
+
+
+def _outputs(resolver: Resolver) -> dict[str, Any]:
+    topology = resolver.document.data.get("topology_template") or {}
+    result: dict[str, Any] = {}
+    for name, body in (topology.get("outputs") or {}).items():
+        raw = body.get("value") if isinstance(body, dict) else body
+        result[str(name)] = resolver.value(raw, None, ("topology_template", "outputs", name, "value"))
+    return result

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write YAML for Ansible so that no text of a user can become a template.
+
+Three kinds of text are told apart by their Python type: `Jinja` (an expression of ours), `Own` (a fixed text of ours) and plain
+`str`, which may come from a user. A plain text that has anything but harmless characters is written as `!unsafe`,
+which Ansible never templates.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+# No brace, no percent sign, no '#': neither a template nor a '#jinja2:' header can be written with these.
+_HARMLESS = re.compile(r"[A-Za-z0-9_./:,@+=() -]*")
+
+
+class Own(str):
+    """A fixed text of this project."""
+
+
+class Jinja(str):
+    """An expression of this project; it may name variables, never contain text of a user."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists below their key, as ansible-lint wants it, and never writes anchors."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def dump(data: Any) -> str:
+    """Return `data` (mappings, lists, scalars) as one YAML document with the `---` line."""
+    text: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140, explicit_start=True, default_flow_style=False
+    )
+    return text
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = '"' if _needs_quotes(dumper, value) else None
+    if not _HARMLESS.fullmatch(value):
+        return dumper.represent_scalar("!unsafe", value, style='"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+def _own(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = '"' if _needs_quotes(dumper, value) or "{" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style=style)
+
+
+def _needs_quotes(dumper: yaml.SafeDumper, value: str) -> bool:
+    """Numbers, booleans and dates written as text keep their quotes; double ones, as in the rest of the project."""
+    return value == "" or dumper.resolve(yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str" or value[-1:] == ":"
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Own, _own)
+_Dumper.add_representer(Jinja, _own)

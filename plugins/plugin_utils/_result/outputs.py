@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outputs of a template, from the hosts that are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._parse.expressions import decode
+from .._run.evaluate import Instance, Scene, evaluate
+
+
+def output_values(outputs: dict[str, Any], instances: list[Instance], key_file: str) -> dict[str, Any]:
+    """Return name -> value; None while a value is unknown.
+
+    A credential says where the private key lies (`key_file`), not what it is: outputs are shown and stored.
+    """
+
+    def credential(instance: Instance) -> dict[str, Any]:
+        return {"user": instance.get("user"), "token_type": "private_key", "key_file": key_file}
+
+    scene = Scene(instances, credential=credential)
+    return {name: evaluate(decode(value), scene) for name, value in outputs.items()}
+
+
+def summary(instances: list[Instance], outputs: dict[str, Any], ssh_config: str) -> list[str]:
+    """Return the lines that end a deployment: a table of the hosts, the outputs, how to log in.
+
+    `ssh_config` is the path of the file that `_run.hosts.ssh_config` gives the text of.
+    """
+    rows = [("HOST", "GROUP", "NAME", "ADDRESS", "STATE")]
+    for item in sorted(instances, key=lambda entry: int(entry["id"])):
+        address = item.get("public_ip") or item.get("private_ip") or "-"
+        rows.append((item["name"], item["node"], item["hostname"], address, item["state"]))
+    widths = [max(len(str(row[column])) for row in rows) for column in range(5)]
+    lines = ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines += [f"{name}: {value}" for name, value in outputs.items() if value is not None]
+    lines += [f"port {_port(port)}" for item in instances for port in item.get("ports") or []]
+    first = next((item for item in instances if item.get("public_ip")), None)
+    if first is not None:
+        lines.append(f"log in: ssh -F {ssh_config} {first['hostname']}")
+    return lines
+
+
+def _port(port: dict[str, Any]) -> str:
+    return f"{port.get('target')}/{port.get('protocol')} of the host is {port.get('host_address')}:{port.get('host_port')} here"

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is left to do on which host.
+
+The record is a mapping `{version, salt, hosts: {cloud_id: {step: digest}}}` that the first host keeps. A digest covers the role
+(its files too), the evaluated arguments, and so every fact about other hosts that the step uses. It is keyed with
+the salt, since arguments may be secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from .._parse.expressions import decode
+from .._topology.model import group_word
+from .evaluate import Instance, Scene, evaluate
+from .hosts import Step, hosts_file, is_reachable
+
+VERSION = 1
+BASE = "base"
+NAMES = "hosts"
+RoleDigest = Callable[[str], str]
+
+
+def read_record(text: str | None) -> dict[str, Any]:
+    """Return the record, a new one when there is none or when it cannot be used (then everything runs again)."""
+    try:
+        found = json.loads(text or "")
+        if found["version"] == VERSION and isinstance(found["hosts"], dict) and found["salt"]:
+            return dict(found)
+    except (ValueError, KeyError, TypeError):
+        pass
+    return {"version": VERSION, "salt": secrets.token_hex(16), "hosts": {}}
+
+
+def plan_hosts(
+    record: dict[str, Any],
+    instances: list[Instance],
+    surplus: list[Instance],
+    steps: list[Step],
+    role_digest: RoleDigest,
+    everything: bool = False,
+) -> list[dict[str, Any]]:
+    """Return one entry a host that has something to do: `{name, groups, roles, digests}`.
+
+    `groups`: im_pending and im_step_<step> for hosts with steps to run, im_informed for those that only get new names. `roles`: the roles
+    of all steps of the host. `digests`: what to record when all went well. `everything` ignores the record.
+    """
+    names = _digest(record["salt"], hosts_file(instances))
+    result = []
+    for item in instances:
+        if not is_reachable(item):
+            continue
+        wanted = _wanted(item, record, instances, surplus, steps, role_digest)
+        done = {} if everything or item.get("fresh") else record["hosts"].get(item["cloud_id"], {})
+        pending = [step for step in _steps_of(item, steps) if done.get(step["name"]) != wanted[step["name"]]]
+        groups = [f"im_step_{group_word(step['name'])}" for step in pending]
+        if pending or done.get(BASE) != wanted[BASE]:
+            groups.append("im_pending")
+        elif done.get(NAMES) != names:
+            groups.append("im_informed")
+        if groups:
+            roles = list(dict.fromkeys(step["role"] for step in _steps_of(item, steps)))
+            result.append({"name": item["name"], "groups": groups, "roles": roles, "digests": {**wanted, NAMES: names}})
+    return result
+
+
+def new_record(
+    record: dict[str, Any], instances: list[Instance], planned: list[dict[str, Any]], succeeded: list[str]
+) -> dict[str, Any]:
+    """Return the record after a run: hosts that are gone are forgotten, those that `succeeded` get their new digests."""
+    known = {item["name"]: item["cloud_id"] for item in instances}
+    hosts = {cloud_id: done for cloud_id, done in record["hosts"].items() if cloud_id in known.values()}
+    for entry in planned:
+        if entry["name"] in succeeded and entry["name"] in known:
+            hosts[known[entry["name"]]] = entry["digests"]
+        elif entry["name"] in known and "im_pending" in entry["groups"]:
+            hosts.pop(known[entry["name"]], None)
+    return {**record, "hosts": hosts}
+
+
+def _wanted(
+    item: Instance,
+    record: dict[str, Any],
+    instances: list[Instance],
+    surplus: list[Instance],
+    steps: list[Step],
+    role_digest: RoleDigest,
+) -> dict[str, str]:
+    scene = Scene(instances, surplus, item)
+    mine = _steps_of(item, steps)
+    base = ["continuum.im.base", *dict.fromkeys(step["role"] for step in mine)]
+    result = {BASE: _digest(record["salt"], [item["hostname"], base, role_digest("continuum.im.base")])}
+    for step in mine:
+        inputs = evaluate(decode(step["inputs"]), scene)
+        content = [step["role"], step["entry"], role_digest(step["role"]), inputs, item.get("shares")]
+        result[step["name"]] = _digest(record["salt"], content)
+    return result
+
+
+def _steps_of(item: Instance, steps: list[Step]) -> list[Step]:
+    return [step for step in steps if step["group"] == item["node"] and step["phase"] == "configure"]
+
+
+def _digest(salt: str, content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All stages in one call, and where they find their files. Private to this collection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._deployment.model import Deployment, deployment, read_choices
+from ._errors import ContinuumError
+from ._parse.inputs import read_given
+from ._parse.library import load_library
+from ._parse.source import find_template
+from ._parse.template import parse
+from ._topology.build import build_topology
+
+COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+TYPES = os.path.join(COLLECTION, "playbooks", "tosca", "types")
+CATALOGUE = os.path.join(COLLECTION, "playbooks", "tosca", "templates")
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where generated projects and key pairs are kept."""
+
+    path: str
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Home:
+        """Return `$CONTINUUM_HOME`, else `~/.continuum`."""
+        chosen = environment.get("CONTINUUM_HOME") or os.path.join("~", ".continuum")
+        return cls(os.path.abspath(os.path.expanduser(chosen)))
+
+    def project(self, infrastructure: str) -> str:
+        """Return the directory of an infrastructure's project."""
+        return os.path.join(self.path, "projects", infrastructure)
+
+    def key_file(self, infrastructure: str) -> str:
+        """Return the path of an infrastructure's private key."""
+        return os.path.join(self.path, "keys", infrastructure, "id_ed25519")
+
+
+def known_clouds() -> list[str]:
+    """Return the clouds that have a role in this collection."""
+    roles = os.path.join(COLLECTION, "roles")
+    names = os.listdir(roles) if os.path.isdir(roles) else []
+    return sorted(name.removeprefix("cloud_") for name in names if name.startswith("cloud_"))
+
+
+def translate(template: str, variables: Mapping[str, Any], directory: str, home: Home) -> Deployment:
+    """Return the deployment of a template; `variables` are the extra variables, relative paths start in `directory`.
+
+    Raises `ContinuumError` with all problems of the template, of its inputs and of the choices.
+    """
+    problems = []
+    source = find_template(template, CATALOGUE, directory)
+    choices = given = None
+    try:
+        choices = read_choices(variables, source.name, known_clouds())
+        given = read_given(variables.get("inputs"))
+    except ContinuumError as error:
+        problems += error.diagnostics
+    try:
+        topology = build_topology(parse(source, given or {}, load_library(TYPES)))
+    except ContinuumError as error:
+        raise type(error)([*problems, *error.diagnostics]) from None
+    if problems or choices is None:
+        raise ContinuumError(problems)
+    return deployment(topology, choices, home.key_file(choices.infrastructure))
