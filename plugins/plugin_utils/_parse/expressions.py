@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Union
 
-MARK = "$im"
+MARK = "im_expression"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def is_known(value: Any) -> bool:
 
 
 def encode(value: Any) -> Any:
-    """Return `value` with expressions as mappings `{"$im": [kind, argument ...]}`; a user's own mapping is never taken for one."""
+    """Return `value` with expressions as mappings `{im_expression: [kind, argument ...]}`; a user's own mapping is never taken for one."""
     if isinstance(value, EXPRESSIONS):
         return {MARK: [type(value).__name__, *(encode(getattr(value, name)) for name in value.__dataclass_fields__)]}
     if isinstance(value, dict):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from .._deployment.model import Deployment
@@ -55,7 +56,7 @@ def configure_plays(deployment: Deployment) -> list[Play]:
         _on_hosts("Find out what is left to do", "im_first", [_call("Compare with the record", _ROLE, "plan")]),
         _prepare_play(),
         _on_hosts("Tell the other hosts the new names", "im_informed", [_call("Write the names", _ROLE, "names")]),
-        *(_step_play(step) for step in steps),
+        *(_node_play(list(found)) for _node, found in itertools.groupby(steps, key=lambda step: step.node)),
         _on_hosts("Record what was done", "im_pending:im_informed", [_call("Write the record", _ROLE, "record")]),
         _on_controller("Show the result", [_call("Show hosts and outputs", _ROLE, "report")]),
     ]
@@ -71,28 +72,38 @@ def _prepare_play() -> Play:
     return {**play, "roles": [{"role": Own("continuum.im.base"), "vars": arguments}]}
 
 
-def _step_play(step: Step) -> Play:
-    """A step of the entry point main is a role of the play; another entry point is a task that imports it."""
+def _node_play(steps: list[Step]) -> Play:
+    """All operations of a node are one play, in their order (profile, section 0)."""
+    first = steps[0]
+    names = ", ".join(dict.fromkeys(step.role.rpartition(".")[2] for step in steps))
     writer = JinjaWriter()
-    arguments = writer.value(step.inputs)
-    play = _on_hosts(f"Run {step.role.rpartition('.')[2]} for {step.name} on {step.group}", f"im_step_{group_word(step.name)}", [])
+    play = _on_hosts(f"Configure {first.node} on {first.group} ({names})", f"im_step_{group_word(first.node)}", [])
+    if all(step.entry == "main" for step in steps):
+        del play["tasks"]
+        play["roles"] = [_role(step, writer) for step in steps]
+    else:
+        play["tasks"] = [_import(step, writer) for step in steps]
     if writer.texts:
         play["vars"] = {"im_text": writer.texts}
-    if step.entry != "main":
-        call = _call(f"Run {step.entry}", step.role, step.entry)
-        return {**play, "tasks": [{**call, "vars": arguments} if arguments else call]}
-    del play["tasks"]
-    role: dict[str, Any] = {"role": Own(step.role)}
-    if arguments:
-        role["vars"] = arguments
-    return {**play, "roles": [role]}
+    return play
 
 
 def _leave_play(step: Step) -> Play:
-    play = _step_play(step)
+    play = _node_play([step])
     play["name"] = Own(f"Make {step.node} let go of hosts that are too many")
-    play["hosts"] = Own(f"im_leave_{group_word(step.name)}")
+    play["hosts"] = Own(f"im_leave_{group_word(step.node)}")
     return play
+
+
+def _role(step: Step, writer: JinjaWriter) -> dict[str, Any]:
+    arguments = writer.value(step.inputs)
+    return {"role": Own(step.role), **({"vars": arguments} if arguments else {})}
+
+
+def _import(step: Step, writer: JinjaWriter) -> dict[str, Any]:
+    arguments = writer.value(step.inputs)
+    call = _call(f"Run {step.entry} of {step.role.rpartition('.')[2]}", step.role, step.entry)
+    return {**call, **({"vars": arguments} if arguments else {})}
 
 
 def _on_controller(name: str, tasks: list[dict[str, Any]], **variables: Any) -> Play:

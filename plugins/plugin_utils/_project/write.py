@@ -11,7 +11,7 @@ import tempfile
 from .._deployment.model import Deployment
 from .data import topology_data
 from .plays import configure_plays, deploy_plays, provision_plays
-from .yaml_text import dump
+from .yaml_text import dump, dump_plays
 
 _README = """\
 # {name}
@@ -38,9 +38,9 @@ def render(deployment: Deployment) -> dict[str, str]:
     choices = deployment.choices
     readme = _README.format(name=choices.infrastructure, template=deployment.topology.name, cloud=choices.cloud)
     return {
-        "deploy.yml": dump(deploy_plays()),
-        "provision.yml": dump(provision_plays(deployment)),
-        "configure.yml": dump(configure_plays(deployment)),
+        "deploy.yml": dump_plays(deploy_plays()),
+        "provision.yml": dump_plays(provision_plays(deployment)),
+        "configure.yml": dump_plays(configure_plays(deployment)),
         "topology.yml": dump(topology_data(deployment)),
         "README.md": readme,
     }

@@ -15,8 +15,9 @@ from typing import Any
 
 import yaml
 
-# No brace, no percent sign, no '#': neither a template nor a '#jinja2:' header can be written with these.
-_HARMLESS = re.compile(r"[A-Za-z0-9_./:,@+=() -]*")
+# Without braces and line breaks neither a template nor a '#jinja2:' header with something to template can be written.
+_HARMLESS = re.compile(r"[A-Za-z0-9_./:,@+=()# -]*")
+_LONG = 110
 
 
 class Own(str):
@@ -40,9 +41,15 @@ class _Dumper(yaml.SafeDumper):
 def dump(data: Any) -> str:
     """Return `data` (mappings, lists, scalars) as one YAML document with the `---` line."""
     text: str = yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140, explicit_start=True, default_flow_style=False
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, explicit_start=True, default_flow_style=False
     )
     return text
+
+
+def dump_plays(plays: list[dict[str, Any]]) -> str:
+    """Return a playbook with an empty line between its plays."""
+    first, *others = dump(plays).split("\n- ")
+    return "\n\n- ".join([first, *others]).replace("---\n\n", "---\n", 1)
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
@@ -53,6 +60,8 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 
 
 def _own(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    if len(value) > _LONG and "\n" not in value:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style=">")
     style = '"' if _needs_quotes(dumper, value) or "{" in value else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style=style)
 

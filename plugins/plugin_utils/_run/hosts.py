@@ -24,7 +24,7 @@ def inventory_hosts(
     """Return one entry a host, `{name, groups, im_node, ansible_host, ...}`, front ends first.
 
     `surplus` hosts are only in the group `im_surplus`. The first host that is running is in `im_first`: it keeps the record.
-    Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<step>`.
+    Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<node>`.
     """
     ordered = sorted(instances, key=lambda item: int(item["id"]))
     keeper = next((item["name"] for item in ordered if is_reachable(item)), None)
@@ -34,7 +34,7 @@ def inventory_hosts(
         if item["name"] == keeper:
             groups.append("im_first")
         if not item.get("fresh"):
-            groups.extend(f"im_leave_{group_word(step['name'])}" for step in _leave_steps(item, surplus, steps))
+            groups.extend(f"im_leave_{group_word(step['node'])}" for step in _leave_steps(item, surplus, steps))
         result.append(_entry(item, groups, cloud, key_file))
     return result + [_entry(item, ["im_surplus"], cloud, key_file) for item in surplus]
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is left to do on which host.
 
-The record is a mapping `{version, salt, hosts: {cloud_id: {step: digest}}}` that the first host keeps. A digest covers the role
-(its files too), the evaluated arguments, and so every fact about other hosts that the step uses. It is keyed with
+The record is a mapping `{version, salt, hosts: {cloud_id: {node: digest}}}` that the first host keeps. A digest covers the roles
+of a node (their files too), the evaluated arguments, and so every fact about other hosts that they use. It is keyed with
 the salt, since arguments may be secret.
 """
 
@@ -25,6 +25,7 @@ from .hosts import Step, hosts_file, is_reachable
 VERSION = 1
 BASE = "base"
 NAMES = "hosts"
+NODE = "node:"
 RoleDigest = Callable[[str], str]
 
 
@@ -49,7 +50,7 @@ def plan_hosts(
 ) -> list[dict[str, Any]]:
     """Return one entry a host that has something to do: `{name, groups, roles, digests}`.
 
-    `groups`: im_pending and im_step_<step> for hosts with steps to run, im_informed for those that only get new names. `roles`: the roles
+    `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new names. `roles`: the roles
     of all steps of the host. `digests`: what to record when all went well. `everything` ignores the record.
     """
     names = _digest(record["salt"], hosts_file(instances))
@@ -59,8 +60,8 @@ def plan_hosts(
             continue
         wanted = _wanted(item, record, instances, surplus, steps, role_digest)
         done = {} if everything or item.get("fresh") else record["hosts"].get(item["cloud_id"], {})
-        pending = [step for step in _steps_of(item, steps) if done.get(step["name"]) != wanted[step["name"]]]
-        groups = [f"im_step_{group_word(step['name'])}" for step in pending]
+        pending = [name for name in wanted if name != BASE and done.get(name) != wanted[name]]
+        groups = [f"im_step_{group_word(name.removeprefix(NODE))}" for name in pending]
         if pending or done.get(BASE) != wanted[BASE]:
             groups.append("im_pending")
         elif done.get(NAMES) != names:
@@ -97,11 +98,12 @@ def _wanted(
     mine = _steps_of(item, steps)
     base = ["continuum.im.base", *dict.fromkeys(step["role"] for step in mine)]
     result = {BASE: _digest(record["salt"], [item["hostname"], base, role_digest("continuum.im.base")])}
+    contents: dict[str, list[Any]] = {}
     for step in mine:
         inputs = evaluate(decode(step["inputs"]), scene)
         content = [step["role"], step["entry"], role_digest(step["role"]), inputs, item.get("shares")]
-        result[step["name"]] = _digest(record["salt"], content)
-    return result
+        contents.setdefault(step["node"], []).append(content)
+    return {**result, **{NODE + node: _digest(record["salt"], content) for node, content in contents.items()}}
 
 
 def _steps_of(item: Instance, steps: list[Step]) -> list[Step]:

@@ -83,7 +83,7 @@ class HostGroup:
 class Step:
     """One role run on one group: `role` is its full name, `entry` the task file ("main" by default).
 
-    `name` is unique in the topology. `level` orders the steps: all of a level end before the next one starts. `phase` is
+    `name` is unique in the topology. All steps of a `node` run in one play. `level` orders the steps: all of a level end before the next one starts. `phase` is
     configure, or leave for what runs before hosts of other groups are removed.
     """
 
@@ -117,5 +117,5 @@ class Topology:
 
 
 def group_word(name: str) -> str:
-    """Return a step's name as part of the name of an inventory group."""
+    """Return a node's name as part of the name of an inventory group."""
     return re.sub(r"[^A-Za-z0-9_]", "_", name)

@@ -156,7 +156,7 @@ node_templates:
     ],
 )
 def test_expressions_survive_encoding(expression: Any) -> None:
-    whole = {"a": [expression, {"b": expression}], "$im": ["Address", "spoofed"]}
+    whole = {"a": [expression, {"b": expression}], "im_expression": ["Address", "spoofed"]}
     assert decode(encode(whole)) == whole
     assert not is_known(whole)
-    assert is_known({"$im": ["Address"]})
+    assert is_known({"im_expression": ["Address"]})

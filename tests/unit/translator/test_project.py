@@ -141,17 +141,17 @@ def test_a_payload_in_an_input_is_text_everywhere(build: Build) -> None:
         for line in text.splitlines():
             assert "pwned" not in line or "!unsafe" in line
     play = next(play for play in load(files(build, text=payload)["configure.yml"]) if play["hosts"] == "im_step_box")
-    assert play["roles"][0]["vars"]["base_x"] == payload
-    assert isinstance(play["roles"][0]["vars"]["base_x"], Unsafe)
+    assert play["tasks"][1]["vars"]["base_x"] == payload
+    assert isinstance(play["tasks"][1]["vars"]["base_x"], Unsafe)
     assert play["vars"]["im_text"] == ["<", ">"]
 
 
-def test_entry_points_are_tasks(build: Build) -> None:
+def test_the_operations_of_a_node_are_one_play(build: Build) -> None:
     plays = {play["hosts"]: play for play in load(files(build)["configure.yml"])}
-    again = plays["im_step_box_start"]["tasks"][0]
-    assert again["ansible.builtin.import_role"] == {"name": "continuum.im.base", "tasks_from": "again"}
-    assert again["vars"] == {"base_x": 1}
-    assert "vars" not in plays["im_step_box_create"]["tasks"][0]
+    tasks = plays["im_step_box"]["tasks"]
+    assert [task["ansible.builtin.import_role"]["tasks_from"] for task in tasks] == ["bare", "main", "again"]
+    assert tasks[2]["vars"] == {"base_x": 1}
+    assert "vars" not in tasks[0]
 
 
 def test_every_play_and_task_has_a_name(build: Build) -> None:

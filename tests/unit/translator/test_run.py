@@ -54,7 +54,7 @@ def step(name: str, group: str, role: str, phase: str = "configure", **inputs: A
 STEPS = [
     step("lrms", "front", "continuum.im.slurm_controller", nodes=Workers(("wn",))),
     step("worker", "wn", "continuum.im.slurm_worker", server=Address("front", "private", 0)),
-    step("lrms_drain", "front", "continuum.im.slurm_controller", "leave", gone=Leaving(("wn",))),
+    {**step("lrms_drain", "front", "continuum.im.slurm_controller", "leave", gone=Leaving(("wn",))), "node": "lrms"},
 ]
 THREE = [host(0, "front"), host(1), host(2)]
 
@@ -134,12 +134,12 @@ def test_a_record_that_cannot_be_used_is_a_new_one(text: str | None) -> None:
 
 
 def test_digests_differ_between_infrastructures() -> None:
-    assert done(THREE)["hosts"]["c1"]["worker"] != done(THREE)["hosts"]["c1"]["worker"]
+    assert done(THREE)["hosts"]["c1"]["node:worker"] != done(THREE)["hosts"]["c1"]["node:worker"]
 
 
 def test_inventory_entries() -> None:
     entries = {item["name"]: item for item in inventory_hosts(THREE[:2], [THREE[2]], STEPS, "local", "/k/t/id")}
-    assert entries["t-front-0"]["groups"] == ["front", "im_hosts", "im_first", "im_leave_lrms_drain"]
+    assert entries["t-front-0"]["groups"] == ["front", "im_hosts", "im_first", "im_leave_lrms"]
     assert entries["t-wn-1"]["groups"] == ["wn", "im_hosts"]
     assert entries["t-wn-2"]["groups"] == ["im_surplus"]
     assert "HostKeyAlias=c1" in entries["t-wn-1"]["ssh"]
