@@ -11,13 +11,14 @@ INPUTS ?=# JSON mapping, e.g. INPUTS='{"wn_num": 4}'
 V ?=# 1 shows everything
 PYTEST_ARGS ?=
 
-export TEMPLATE CLOUD INFRASTRUCTURE INPUTS V
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 export MYPYPATH := $(CURDIR)/collections
 
+DEMO := --template '$(strip $(TEMPLATE))' --cloud '$(strip $(CLOUD))' $(if $(INFRASTRUCTURE),--infrastructure '$(INFRASTRUCTURE)') \
+    $(if $(INPUTS),--inputs '$(subst ','\'',$(INPUTS))') $(if $(filter-out 0,$(V)),--verbose)
 PACKAGE := ansible_collections.continuum.im.plugins
 PYTHON_CODE := plugins tests tools
 
@@ -33,11 +34,11 @@ setup: ## install system packages (as root), make .venv, link the collection
 
 .PHONY: demo
 demo: setup ## deploy TEMPLATE (slurm) on CLOUD (local) and run a job on it
-	@.venv/bin/python tools/demo.py deploy
+	@.venv/bin/python tools/demo.py deploy $(DEMO)
 
 .PHONY: destroy
 destroy: setup ## remove what "make demo" made, and check that nothing is left
-	@.venv/bin/python tools/demo.py destroy
+	@.venv/bin/python tools/demo.py destroy $(DEMO)
 
 .PHONY: test
 test: lint-fast ## fast checks and all tests but the long ones, with coverage (under 15 minutes)
