@@ -10,7 +10,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def _link_collection() -> Path:
-    """Return the directory that holds `ansible_collections/continuum/im`; the link to the checkout is made when it is missing."""
+    """Return the directory that holds `ansible_collections/continuum/im`.
+
+    The link to the checkout is made when it is missing.
+    """
     root = REPOSITORY / "collections"
     link = root / "ansible_collections" / "continuum" / "im"
     if not link.exists():

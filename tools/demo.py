@@ -39,11 +39,21 @@ def main() -> int:
     """Run one command of the demo; the exit code is that of the first thing that failed."""
     arguments = _arguments()
     if arguments.command == "destroy":
-        return _playbook("destroy", {"infrastructure": _name(arguments), "cloud": arguments.cloud}, arguments.verbose)[0]
+        return _playbook("destroy", {"infrastructure": _name(arguments), "cloud": arguments.cloud}, arguments.verbose)[
+            0
+        ]
     started = time.monotonic()
     inputs = _inputs(arguments)
-    variables = {"template": arguments.template, "cloud": arguments.cloud, "infrastructure": _name(arguments), "inputs": inputs}
-    print(f"Deploying '{arguments.template}' as '{_name(arguments)}' on {arguments.cloud} with {json.dumps(inputs)}\n", flush=True)
+    variables = {
+        "template": arguments.template,
+        "cloud": arguments.cloud,
+        "infrastructure": _name(arguments),
+        "inputs": inputs,
+    }
+    print(
+        f"Deploying '{arguments.template}' as '{_name(arguments)}' on {arguments.cloud} with {json.dumps(inputs)}\n",
+        flush=True,
+    )
     code, result = _playbook("deploy", variables, arguments.verbose)
     if code:
         return code
@@ -111,7 +121,9 @@ def _use(result: dict[str, Any], started: float) -> int:
     return 0 if len(seen) == nodes and queued.returncode == 0 else direct.returncode or queued.returncode or 1
 
 
-_BATCH = 'cat > hello.sh && job=$(sbatch --parsable --wait hello.sh) && echo "Submitted batch job $job" && cat "hello-$job.out"'
+_BATCH = """cat > hello.sh && job=$(sbatch --parsable --wait hello.sh) && echo "Submitted batch job $job" &&
+cat "hello-$job.out"
+"""
 
 
 def _ssh(config: str, host: dict[str, Any], command: str, text: str = "") -> subprocess.CompletedProcess[str]:

@@ -30,7 +30,7 @@ import os
 import time
 from typing import Any
 
-from ansible import constants as C
+from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 _QUIET = {"infrastructure"}
@@ -70,13 +70,12 @@ class CallbackModule(CallbackBase):
         if result._result.get("changed"):
             self._changed.add(name)
         role = result._task._role.get_name() if result._task._role else None
-        if role and role.rpartition(".")[2] not in _QUIET and not result._task.action.endswith(("add_host", "set_fact")):
-            if role not in self._roles[name] and name != "localhost":
-                self._roles[name].append(role)
+        if role and name != "localhost" and role.rpartition(".")[2] not in _QUIET and role not in self._roles[name]:
+            self._roles[name].append(role)
         self._handle_warnings(result._result)
         if self._display.verbosity == 0 and self._file_on_disk_diff():
             self.v2_on_file_diff(result)
-        if result._task.action in C._ACTION_DEBUG and "msg" in result._result:
+        if result._task.action in constants._ACTION_DEBUG and "msg" in result._result:
             self._show_message(result._result["msg"])
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
@@ -87,16 +86,22 @@ class CallbackModule(CallbackBase):
         if ignore_errors:
             return
         text = result._result.get("msg") or self._dump_results(result._result)
-        self._display.display(f"FAILED on {result._host.get_name()}: {result._task.get_name()}", color=C.COLOR_ERROR, stderr=True)
-        self._display.display(f"  {text}", color=C.COLOR_ERROR, stderr=True)
+        self._display.display(
+            f"FAILED on {result._host.get_name()}: {result._task.get_name()}", color=constants.COLOR_ERROR, stderr=True
+        )
+        self._display.display(f"  {text}", color=constants.COLOR_ERROR, stderr=True)
         for stream in ("stderr", "module_stderr", "stdout"):
             if result._result.get(stream):
-                self._display.display(f"  {str(result._result[stream]).strip()}", color=C.COLOR_ERROR, stderr=True)
+                self._display.display(
+                    f"  {str(result._result[stream]).strip()}", color=constants.COLOR_ERROR, stderr=True
+                )
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """A host cannot be reached."""
         text = result._result.get("msg", "no reason given")
-        self._display.display(f"UNREACHABLE: {result._host.get_name()}: {text}", color=C.COLOR_UNREACHABLE, stderr=True)
+        self._display.display(
+            f"UNREACHABLE: {result._host.get_name()}: {text}", color=constants.COLOR_UNREACHABLE, stderr=True
+        )
 
     def v2_on_file_diff(self, result: Any) -> None:
         """Show differences when --diff is given."""
@@ -112,17 +117,17 @@ class CallbackModule(CallbackBase):
         for host in sorted(self._roles):
             names = ", ".join(role.removeprefix("continuum.im.") for role in self._roles[host])
             self._display.display(f"roles on {host}: {names}")
-        totals = {
-            name: sum(getattr(stats, name).values()) for name in ("ok", "changed", "failures", "dark", "skipped")
-        }
+        totals = {name: sum(getattr(stats, name).values()) for name in ("ok", "changed", "failures", "dark", "skipped")}
         seconds = time.monotonic() - self._started
-        counts = " ".join(f"{'unreachable' if name == 'dark' else 'failed' if name == 'failures' else name}={value}"
-                          for name, value in totals.items())
+        counts = " ".join(
+            f"{'unreachable' if name == 'dark' else 'failed' if name == 'failures' else name}={value}"
+            for name, value in totals.items()
+        )
         self._display.display(f"{seconds:6.1f} s in all: {counts}")
         self._write(totals, seconds, stats.custom.get("_run", {}))
 
     def _file_on_disk_diff(self) -> bool:
-        return bool(self.get_option("display_ok_hosts")) and bool(C.DIFF_ALWAYS or _diff_wanted())
+        return bool(self.get_option("display_ok_hosts")) and bool(constants.DIFF_ALWAYS or _diff_wanted())
 
     def _end_play(self) -> None:
         if self._play and self._hosts:
@@ -141,7 +146,13 @@ class CallbackModule(CallbackBase):
     def _write(self, totals: dict[str, int], seconds: float, result: dict[str, Any]) -> None:
         path = self.get_option("json_file")
         if path:
-            data = {"plays": self._plays, "roles": self._roles, "totals": totals, "seconds": round(seconds, 2), "result": result}
+            data = {
+                "plays": self._plays,
+                "roles": self._roles,
+                "totals": totals,
+                "seconds": round(seconds, 2),
+                "result": result,
+            }
             with open(os.path.expanduser(path), "w", encoding="utf-8") as file:
                 json.dump(data, file)
 

@@ -47,7 +47,10 @@ def plan(
 
 
 def home_folders(infrastructure: str) -> list[str]:
-    """Return the folders that an infrastructure has on the controller. Raises `ChoiceError` for a name that none can have."""
+    """Return the folders that an infrastructure has on the controller.
+
+    Raises `ChoiceError` for a name that none can have.
+    """
     name = read_choices({"infrastructure": infrastructure}, infrastructure, ["local"]).infrastructure
     home = Home.of(os.environ)
     return [os.path.dirname(home.key_file(name)), home.project(name)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._deployment.model import Deployment, deployment, read_choices
-from ._errors import ContinuumError
+from ._errors import ContinuumError, Diagnostic
 from ._parse.inputs import read_given
 from ._parse.library import load_library
 from ._parse.source import find_template
@@ -56,7 +56,7 @@ def translate(template: str, variables: Mapping[str, Any], directory: str, home:
 
     Raises `ContinuumError` with all problems of the template, of its inputs and of the choices.
     """
-    problems = []
+    problems: list[Diagnostic] = []
     source = find_template(template, CATALOGUE, directory)
     choices = given = None
     try:

@@ -23,8 +23,8 @@ DEFAULT_CLOUD = "local"
 class Choices:
     """What a user may choose: names, the cloud, and per host group an image and a size.
 
-    `images` maps a group (or "*") to an image, `sizes` to an instance type or to `{cpus, memory}`; `instances` is the exact list of
-    hosts, None to derive it from the counts.
+    `images` maps a group (or "*") to an image, `sizes` to an instance type or to `{cpus, memory}`; `instances` is the
+    exact list of hosts, None to derive it from the counts.
     """
 
     infrastructure: str

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `get_attribute` means for each attribute: an expression, since the value is known when hosts exist.
 
-The table is section 1.8 of the profile, plus three attributes of our own on batch systems: `lrms_workers`, `lrms_leaving`
-(on front ends) and `lrms_front_end` (on workers).
+The table is section 1.8 of the profile, plus three attributes of our own on batch systems: `lrms_workers`,
+`lrms_leaving` (on front ends) and `lrms_front_end` (on workers).
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _address(resolver: Resolver, node: Node, host: Node, kind: str, rest: list[A
 def worker_groups(resolver: Resolver, front_end: Node, host: Node) -> tuple[str, ...]:
     """Return the groups whose workers serve this front end.
 
-    A worker names its front end by `front_end_ip`; where that is not an address expression, workers of the same batch system count.
+    A worker names its front end by `front_end_ip`; where that is not an address expression, workers of the same batch
+    system count.
     """
     family = _family(resolver, front_end, _FRONT_END)
     groups: list[str] = []
@@ -82,7 +83,7 @@ def front_end_group(resolver: Resolver, worker: Node) -> str | None:
 
 
 def _family(resolver: Resolver, node: Node, base: str) -> str:
-    """"...LRMS.WorkerNode.Slurm" and types derived from it give "Slurm"."""
+    """ "...LRMS.WorkerNode.Slurm" and types derived from it give "Slurm"."""
     for name in resolver.library.chain("node_types", node.type):
         if name.startswith(base + "."):
             return name.removeprefix(base + ".")

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Values that are only known when the hosts exist.
 
-`get_input`, `get_property` and the like are evaluated when a template is read. What is left are the expressions below, plain data
+`get_input`, `get_property` and the like are evaluated when a template is read. What is left are the expressions
+below, plain data
 that later stages turn into Jinja (for plays) or into values (for outputs). `encode` and `decode` give
 them a YAML form, so that they survive in `topology.yml`.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 MARK = "im_expression"
 
@@ -82,7 +83,7 @@ class Token:
     index: int
 
 
-Expression = Union[Address, OwnVariable, Workers, Leaving, InventoryHost, HostValue, Joined, Token]
+Expression = Address | OwnVariable | Workers | Leaving | InventoryHost | HostValue | Joined | Token
 KINDS: dict[str, Callable[..., Expression]] = {
     kind.__name__: kind for kind in (Address, OwnVariable, Workers, Leaving, InventoryHost, HostValue, Joined, Token)
 }
@@ -101,7 +102,10 @@ def is_known(value: Any) -> bool:
 
 
 def encode(value: Any) -> Any:
-    """Return `value` with expressions as mappings `{im_expression: [kind, argument ...]}`; a user's own mapping is never taken for one."""
+    """Return `value` with expressions as mappings `{im_expression: [kind, argument ...]}`.
+
+    A user's own mapping is never taken for one.
+    """
     if isinstance(value, EXPRESSIONS):
         return {MARK: [type(value).__name__, *(encode(getattr(value, name)) for name in value.__dataclass_fields__)]}
     if isinstance(value, dict):

@@ -22,7 +22,7 @@ from .nodes import HOSTED_ON, Node
 _MAX_DEPTH = 30
 
 
-class FunctionProblem(Exception):
+class FunctionError(Exception):
     """A function call cannot be evaluated: `code` of the diagnostic, a sentence, a hint."""
 
     def __init__(self, message: str, hint: str = "", code: str = "function") -> None:
@@ -78,18 +78,18 @@ class Resolver:
         return None
 
     def lookup(self, reference: Any, me: str | None) -> Node:
-        """Return the node that a function's first argument means: SELF, HOST or a name. Raises `FunctionProblem`."""
+        """Return the node that a function's first argument means: SELF, HOST or a name. Raises `FunctionError`."""
         if reference in ("SELF", "HOST"):
             if me is None or me not in self.nodes:
-                raise FunctionProblem(f"{reference} has no meaning here.", "Write the name of a node template.")
+                raise FunctionError(f"{reference} has no meaning here.", "Write the name of a node template.")
             own = self.nodes[me]
             host = own if reference == "SELF" else (self.next_host(own) or self.host_of(own))
             if host is None:
-                raise FunctionProblem(f"Node '{me}' is not hosted anywhere, so HOST has no meaning.")
+                raise FunctionError(f"Node '{me}' is not hosted anywhere, so HOST has no meaning.")
             return host
         if reference not in self.nodes:
             hint = did_you_mean(str(reference), self.nodes)
-            raise FunctionProblem(f"There is no node template '{reference}'.", hint, "unknown-node")
+            raise FunctionError(f"There is no node template '{reference}'.", hint, "unknown-node")
         return self.nodes[reference]
 
     def next_host(self, node: Node) -> Node | None:
@@ -102,9 +102,9 @@ class Resolver:
         self.depth += 1
         try:
             if self.depth > _MAX_DEPTH:
-                raise FunctionProblem("The functions refer to each other in a circle.")
+                raise FunctionError("The functions refer to each other in a circle.")
             return _FUNCTIONS[function](self, arguments, me, (*path, function))
-        except FunctionProblem as problem:
+        except FunctionError as problem:
             position = self.document.at(*path, function)
             self.problems.add(problem.code, str(problem), position, problem.hint)
             return None
@@ -115,7 +115,7 @@ class Resolver:
 def _get_input(resolver: Resolver, arguments: Any, _me: str | None, _path: Path) -> Any:
     name, *rest = arguments if isinstance(arguments, list) else [arguments]
     if name not in resolver.inputs:
-        raise FunctionProblem(f"There is no input '{name}'.", did_you_mean(str(name), resolver.inputs), "unknown-input")
+        raise FunctionError(f"There is no input '{name}'.", did_you_mean(str(name), resolver.inputs), "unknown-input")
     return _descend(resolver.inputs[name], rest)
 
 
@@ -136,11 +136,14 @@ def _get_property(resolver: Resolver, arguments: Any, me: str | None, _path: Pat
     if found is not None:
         return found
     known = [*resolver.library.merged("node_types", node.type, "properties"), *node.capabilities]
-    raise FunctionProblem(f"Node '{node.name}' has no property '{keys[0]}'.", did_you_mean(str(keys[0]), known))
+    raise FunctionError(f"Node '{node.name}' has no property '{keys[0]}'.", did_you_mean(str(keys[0]), known))
 
 
 def _through_requirement(resolver: Resolver, node: Node, keys: list[Any]) -> Any:
-    """`[SELF, lrms, type]`: a property of the node (or of a capability of it) at the other end of requirement `lrms`."""
+    """`[SELF, lrms, type]`.
+
+    A property of the node (or of a capability of it) at the other end of requirement `lrms`.
+    """
     for requirement in node.requirements:
         if requirement.name != keys[0] or len(keys) < 2:
             continue
@@ -162,12 +165,14 @@ def _get_attribute(resolver: Resolver, arguments: Any, me: str | None, _path: Pa
     if found is None:
         known = resolver.library.merged("node_types", node.type, "attributes")
         hint = did_you_mean(str(keys[0]), known)
-        raise FunctionProblem(f"Node '{node.name}' has no attribute '{keys[0]}'.", hint)
+        raise FunctionError(f"Node '{node.name}' has no attribute '{keys[0]}'.", hint)
     return found
 
 
 def _concat(resolver: Resolver, arguments: Any, me: str | None, path: Path) -> Any:
-    parts = [resolver.value(item, me, (*path, index)) for index, item in enumerate(_list(arguments, 1, "concat: [...]"))]
+    parts = [
+        resolver.value(item, me, (*path, index)) for index, item in enumerate(_list(arguments, 1, "concat: [...]"))
+    ]
     if is_known(parts):
         return "".join(text(part) for part in parts)
     return Joined(tuple(part if not is_known(part) else text(part) for part in parts))
@@ -178,7 +183,7 @@ def _join(resolver: Resolver, arguments: Any, me: str | None, path: Path) -> Any
     parts = resolver.value(items, me, (*path, 0))
     separator = text(rest[0]) if rest else ""
     if not isinstance(parts, list) or not is_known(parts):
-        raise FunctionProblem("join needs a list whose parts are known before deployment.")
+        raise FunctionError("join needs a list whose parts are known before deployment.")
     return separator.join(text(part) for part in parts)
 
 
@@ -186,12 +191,12 @@ def _token(resolver: Resolver, arguments: Any, me: str | None, path: Path) -> An
     raw, separator, index = _list(arguments, 3, "token: [text, separator, index]")[:3]
     whole = resolver.value(raw, me, (*path, 0))
     if not isinstance(index, int) or not isinstance(separator, str) or separator == "":
-        raise FunctionProblem("token needs a text, a separator and a whole number.", "token: [text, ':', 0]")
+        raise FunctionError("token needs a text, a separator and a whole number.", "token: [text, ':', 0]")
     if not is_known(whole):
         return Token(whole, separator, index)
     parts = text(whole).split(separator)
     if index >= len(parts):
-        raise FunctionProblem(f"token: there is no part number {index} in '{whole}'.", "Parts count from 0.")
+        raise FunctionError(f"token: there is no part number {index} in '{whole}'.", "Parts count from 0.")
     return parts[index]
 
 
@@ -204,18 +209,18 @@ def text(value: Any) -> str:
 
 def _descend(value: Any, keys: list[Any]) -> Any:
     for key in keys:
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-        elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
+        if (isinstance(value, dict) and key in value) or (
+            isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value)
+        ):
             value = value[key]
         else:
-            raise FunctionProblem(f"There is no '{key}' inside this value.")
+            raise FunctionError(f"There is no '{key}' inside this value.")
     return value
 
 
 def _list(arguments: Any, least: int, usage: str) -> list[Any]:
     if not isinstance(arguments, list) or len(arguments) < least:
-        raise FunctionProblem("The function has too few arguments.", f"Write {usage}.")
+        raise FunctionError("The function has too few arguments.", f"Write {usage}.")
     return arguments
 
 

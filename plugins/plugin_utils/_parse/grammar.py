@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """tosca-parser as the judge of the grammar, with its messages turned into our diagnostics.
 
-The parser gets the template as data with our type library merged in, so it never opens a file or a connection. Its messages
-carry no place: the names in them are looked up in the document.
+The parser gets the template as data with our type library merged in, so it never opens a file or a connection. Its
+messages carry no place: the names in them are looked up in the document.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import re
 import threading
 from typing import Any
 
-from .._errors import Problems
+from .._errors import Position, Problems
 from .library import SECTIONS, Library
-from .loader import Document, Position
+from .loader import Document
 from .nodes import NODES
 
 # The parser keeps its definitions in class attributes: one template at a time.

@@ -13,7 +13,7 @@ from typing import Any
 from .._errors import ChoiceError, Problems, did_you_mean
 from .library import Library
 from .loader import Document
-from .values import ValueProblem, convert
+from .values import ValueMismatchError, convert
 
 _SIMPLE_TYPES = {
     *("string", "integer", "float", "boolean", "list", "map", "range", "version", "timestamp", "json"),
@@ -45,7 +45,9 @@ def input_values(document: Document, given: Mapping[str, Any], library: Library,
     for name in given:
         if name not in declared:
             position = document.at_key(*section)
-            problems.add("unknown-input", f"The template has no input '{name}'.", position, did_you_mean(name, declared))
+            problems.add(
+                "unknown-input", f"The template has no input '{name}'.", position, did_you_mean(name, declared)
+            )
     values: dict[str, Any] = {}
     for name, schema in declared.items():
         _check_declaration(name, schema, document, library, problems)
@@ -59,7 +61,9 @@ def _declared(document: Document) -> dict[str, dict[str, Any]]:
     return {name: schema if isinstance(schema, dict) else {} for name, schema in (inputs or {}).items()}
 
 
-def _check_declaration(name: str, schema: dict[str, Any], document: Document, library: Library, problems: Problems) -> None:
+def _check_declaration(
+    name: str, schema: dict[str, Any], document: Document, library: Library, problems: Problems
+) -> None:
     path = ("topology_template", "inputs", name)
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", str(name)):
         hint = "Use letters, digits and underscores."
@@ -72,7 +76,12 @@ def _check_declaration(name: str, schema: dict[str, Any], document: Document, li
 
 
 def _value(
-    name: str, schema: dict[str, Any], given: Mapping[str, Any], document: Document, library: Library, problems: Problems
+    name: str,
+    schema: dict[str, Any],
+    given: Mapping[str, Any],
+    document: Document,
+    library: Library,
+    problems: Problems,
 ) -> Any:
     path = ("topology_template", "inputs", name)
     if name in given:
@@ -89,6 +98,6 @@ def _value(
         return None
     try:
         return convert(value, schema, library)
-    except ValueProblem as problem:
+    except ValueMismatchError as problem:
         problems.add(problem.code, f"{what}: {problem}.", position, problem.hint)
         return None

@@ -80,7 +80,7 @@ class Library:
         return isinstance(name, str) and ancestor in self.chain(section, name)
 
     def merged(self, section: str, name: str, key: str) -> dict[str, Any]:
-        """Return a mapping section (properties, capabilities, artifacts ...) with inheritance, derived entries winning."""
+        """Return a mapping section (properties, capabilities, ...) with inheritance, derived entries winning."""
         result: dict[str, Any] = {}
         for type_name in reversed(self.chain(section, name)):
             found = self.types[section][type_name].get(key)

@@ -88,7 +88,9 @@ class _Builder:
         self.count += 1
         position = self._position(node)
         if len(path) > MAX_DEPTH or self.count > MAX_NODES:
-            raise TemplateError([Diagnostic("too-large", "The YAML is nested too deeply or has too many values.", position)])
+            raise TemplateError(
+                [Diagnostic("too-large", "The YAML is nested too deeply or has too many values.", position)]
+            )
         self.positions[path] = position
         if not node.tag.startswith(_STANDARD):
             self.problems.add("yaml", f"The tag '{node.tag}' is not allowed here.", position, "Write plain YAML.")

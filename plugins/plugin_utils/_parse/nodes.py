@@ -63,7 +63,9 @@ def read_nodes(document: Document, library: Library, problems: Problems) -> dict
 def _acceptable(name: Any, template: Any, document: Document, library: Library, problems: Problems) -> bool:
     if not isinstance(name, str) or not _NAME.match(name) or name in _RESERVED or name.startswith("im_"):
         hint = "Use letters, digits, '_', '-' and '.', start with a letter; 'all', 'localhost' and 'im_...' are taken."
-        problems.add("bad-name", f"'{name}' cannot be the name of a node template.", document.at_key(*NODES, name), hint)
+        problems.add(
+            "bad-name", f"'{name}' cannot be the name of a node template.", document.at_key(*NODES, name), hint
+        )
         return False
     kind = template.get("type") if isinstance(template, dict) else None
     if kind is None:
@@ -83,18 +85,30 @@ def _read_node(name: str, template: dict[str, Any], library: Library, document: 
     node.capability_types = {key: _capability_type(value, library) for key, value in definitions.items()}
     own = _mapping(template.get("properties"))
     node.properties = {**_defaults(library.merged("node_types", kind, "properties")), **own}
-    _check_keys(own, library.merged("node_types", kind, "properties"), (*node.path, "properties"), document, problems, "property")
+    _check_keys(
+        own,
+        library.merged("node_types", kind, "properties"),
+        (*node.path, "properties"),
+        document,
+        problems,
+        "property",
+    )
     given = _mapping(template.get("capabilities"))
     _check_keys(given, definitions, (*node.path, "capabilities"), document, problems, "capability")
     for capability, capability_type in node.capability_types.items():
-        node.capabilities[capability] = _capability(node, capability, capability_type, given, library, document, problems)
+        node.capabilities[capability] = _capability(
+            node, capability, capability_type, given, library, document, problems
+        )
     node.operations = {**library.operations("node_types", kind), **_operations(template, library, kind)}
     node.artifacts = {**library.merged("node_types", kind, "artifacts"), **_mapping(template.get("artifacts"))}
     return node
 
 
 def _operations(template: dict[str, Any], library: Library, kind: str) -> dict[str, Operation]:
-    """An operation of the template replaces the type's one; without an implementation of its own it only adds inputs."""
+    """An operation of the template replaces the type's one.
+
+    Without an implementation of its own it only adds inputs.
+    """
     result = read_operations(template.get("interfaces"))
     inherited = library.operations("node_types", kind)
     for interface in _mapping(template.get("interfaces")).values():
@@ -141,7 +155,9 @@ def _read_requirements(
             target = body.get("node") if isinstance(body, dict) else body
             if name not in definitions:
                 hint = did_you_mean(name, definitions)
-                problems.add("unknown-key", f"Node '{node.name}' has no requirement '{name}'.", document.at_key(*path), hint)
+                problems.add(
+                    "unknown-key", f"Node '{node.name}' has no requirement '{name}'.", document.at_key(*path), hint
+                )
             if not isinstance(target, str) or target not in names:
                 where = document.at(*path, "node") if isinstance(body, dict) else document.at(*path)
                 hint = did_you_mean(str(target), names)

@@ -17,7 +17,7 @@ from .library import Library
 from .loader import Document, load
 from .nodes import Node, read_nodes
 from .source import Source
-from .values import ValueProblem, convert
+from .values import ValueMismatchError, convert
 
 # Type libraries that templates of the existing catalogue import; ours declares the same types.
 _OUR_LIBRARY = {"custom_types.yaml", "custom_types.yml", "tosca_types.yaml"}
@@ -60,7 +60,9 @@ def parse(source: Source, given: Mapping[str, Any], library: Library) -> Templat
 
 def _check_document(document: Document, problems: Problems) -> None:
     if not isinstance(document.data, dict):
-        raise TemplateError([Diagnostic("tosca", "A template is a mapping.", document.at(), "Start with 'tosca_definitions_version:'.")])
+        raise TemplateError(
+            [Diagnostic("tosca", "A template is a mapping.", document.at(), "Start with 'tosca_definitions_version:'.")]
+        )
     if not document.data.get("tosca_definitions_version"):
         hint = "Add 'tosca_definitions_version: tosca_simple_yaml_1_0' at the top."
         problems.add("tosca", "The template does not say which TOSCA version it is written in.", document.at(), hint)
@@ -118,7 +120,7 @@ def _check_value(resolver: Resolver, node: Node, value: Any, schema: dict[str, A
         return
     try:
         convert(value, schema, resolver.library)
-    except ValueProblem as problem:
+    except ValueMismatchError as problem:
         position = resolver.document.at(*node.path, *path)
         resolver.problems.add(problem.code, f"'{path[-1]}' of node '{node.name}': {problem}.", position, problem.hint)
 

@@ -39,7 +39,7 @@ def parse_scalar(value: Any, kind: str) -> float:
     if match is None or match.group(2).upper() not in table:
         shown = value if isinstance(value, (str, int, float)) else type(value).__name__
         raise ValueError(f"'{shown}' is not a number with a unit out of {', '.join(_names(kind))}")
-    return float(match.group(1)) * table[match.group(2).upper()]
+    return float(match.group(1)) * float(table[match.group(2).upper()])
 
 
 def parse_size(value: Any) -> int:

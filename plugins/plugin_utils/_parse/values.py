@@ -18,7 +18,7 @@ _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 
 
-class ValueProblem(ValueError):
+class ValueMismatchError(ValueError):
     """A value does not fit: `code` of the diagnostic, a sentence, a hint."""
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -31,7 +31,7 @@ def convert(value: Any, schema: dict[str, Any], library: Library) -> Any:
     """Return `value` as the Python type that `schema` declares.
 
     Text is accepted for every type ("2", "true", JSON for lists and maps), since forms and AWX surveys send text.
-    Raises `ValueProblem`.
+    Raises `ValueMismatchError`.
     """
     kind = str(schema.get("type", "string"))
     converter = _CONVERTERS.get(kind)
@@ -48,15 +48,19 @@ def convert(value: Any, schema: dict[str, Any], library: Library) -> Any:
 
 
 def check_constraints(value: Any, schema: dict[str, Any]) -> None:
-    """Raise `ValueProblem` when `value` (already converted) violates one of the constraints of `schema`."""
+    """Raise `ValueMismatchError` when `value` (already converted) violates one of the constraints of `schema`."""
     kind = str(schema.get("type", "string"))
     for constraint in schema.get("constraints") or []:
         for name, limit in constraint.items():
             check = _CONSTRAINTS.get(name)
             if check is None:
-                raise ValueProblem("constraint", f"'{name}' is not a constraint", f"Known: {', '.join(sorted(_CONSTRAINTS))}.")
+                raise ValueMismatchError(
+                    "constraint", f"'{name}' is not a constraint", f"Known: {', '.join(sorted(_CONSTRAINTS))}."
+                )
             if not check(_comparable(value, kind), _comparable(limit, kind)):
-                raise ValueProblem("constraint", f"'{value}' is not accepted", f"It must be {_WORDS[name]} {_shown(limit)}.")
+                raise ValueMismatchError(
+                    "constraint", f"'{value}' is not accepted", f"It must be {_WORDS[name]} {_shown(limit)}."
+                )
 
 
 def _entries(value: Any, entry_schema: Any, library: Library) -> Any:
@@ -73,7 +77,7 @@ def _string(value: Any) -> str:
         return value
     if isinstance(value, bool) or not isinstance(value, int):
         shown = str(value).lower() if isinstance(value, bool) else value
-        raise ValueProblem("bad-type", f"a text is needed, not {_kind_of(value)} '{shown}'", "Put it in quotes.")
+        raise ValueMismatchError("bad-type", f"a text is needed, not {_kind_of(value)} '{shown}'", "Put it in quotes.")
     return str(value)
 
 
@@ -82,7 +86,7 @@ def _integer(value: Any) -> int:
         return value
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
         return int(value)
-    raise ValueProblem("bad-type", f"a whole number is needed, not {_kind_of(value)} '{value}'")
+    raise ValueMismatchError("bad-type", f"a whole number is needed, not {_kind_of(value)} '{value}'")
 
 
 def _float(value: Any) -> float:
@@ -91,7 +95,7 @@ def _float(value: Any) -> float:
             return float(value)
     except (TypeError, ValueError):
         pass
-    raise ValueProblem("bad-type", f"a number is needed, not {_kind_of(value)} '{value}'")
+    raise ValueMismatchError("bad-type", f"a number is needed, not {_kind_of(value)} '{value}'")
 
 
 def _boolean(value: Any) -> bool:
@@ -100,14 +104,16 @@ def _boolean(value: Any) -> bool:
     text = str(value).strip().lower()
     if text in _TRUE | _FALSE:
         return text in _TRUE
-    raise ValueProblem("bad-type", f"true or false is needed, not {_kind_of(value)} '{value}'")
+    raise ValueMismatchError("bad-type", f"true or false is needed, not {_kind_of(value)} '{value}'")
 
 
 def _scalar_unit(value: Any, kind: str) -> str:
     try:
         parse_scalar(value, kind)
     except ValueError as error:
-        raise ValueProblem("bad-size", str(error), "Write for example '4 GiB'." if kind.endswith("size") else "") from None
+        raise ValueMismatchError(
+            "bad-size", str(error), "Write for example '4 GiB'." if kind.endswith("size") else ""
+        ) from None
     return str(value).strip()
 
 
@@ -115,7 +121,7 @@ def _list(value: Any) -> list[Any]:
     found = _from_json(value)
     if isinstance(found, list):
         return found
-    raise ValueProblem("bad-type", f"a list is needed, not {_kind_of(value)}")
+    raise ValueMismatchError("bad-type", f"a list is needed, not {_kind_of(value)}")
 
 
 def _mapping(value: Any) -> Any:
@@ -123,19 +129,19 @@ def _mapping(value: Any) -> Any:
     found = _from_json(value)
     if isinstance(found, (dict, list)):
         return found
-    raise ValueProblem("bad-type", f"a map is needed, not {_kind_of(value)}")
+    raise ValueMismatchError("bad-type", f"a map is needed, not {_kind_of(value)}")
 
 
 def _version(value: Any) -> str:
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
-    raise ValueProblem("bad-type", f"a version is needed, not {_kind_of(value)}")
+    raise ValueMismatchError("bad-type", f"a version is needed, not {_kind_of(value)}")
 
 
 def _timestamp(value: Any) -> str:
     if isinstance(value, (str, datetime.date)):
         return str(value)
-    raise ValueProblem("bad-type", f"a date is needed, not {_kind_of(value)}")
+    raise ValueMismatchError("bad-type", f"a date is needed, not {_kind_of(value)}")
 
 
 def _from_json(value: Any) -> Any:
@@ -148,7 +154,14 @@ def _from_json(value: Any) -> Any:
 
 
 def _kind_of(value: Any) -> str:
-    names = {bool: "the boolean", int: "the number", float: "the number", str: "the text", dict: "a map", list: "a list"}
+    names = {
+        bool: "the boolean",
+        int: "the number",
+        float: "the number",
+        str: "the text",
+        dict: "a map",
+        list: "a list",
+    }
     return names.get(type(value), "a value" if value is not None else "nothing:")
 
 
@@ -176,11 +189,13 @@ def _compares(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 def _in_range(value: Any, limit: Any) -> bool:
     low, high = limit
-    return (low == "UNBOUNDED" or value >= low) and (high == "UNBOUNDED" or value <= high)
+    return bool((low == "UNBOUNDED" or value >= low) and (high == "UNBOUNDED" or value <= high))
 
 
 def _shown(limit: Any) -> str:
-    return ", ".join(repr(item) if item == "" else str(item) for item in limit) if isinstance(limit, list) else str(limit)
+    return (
+        ", ".join(repr(item) if item == "" else str(item) for item in limit) if isinstance(limit, list) else str(limit)
+    )
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {

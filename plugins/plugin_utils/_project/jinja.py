@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Expressions as Jinja for plays.
 
-Only names that were validated (groups, variables) get into an expression. Text of users that is joined with expressions goes into the
-play variable `im_text`, and the expression refers to it by index.
+Only names that were validated (groups, variables) get into an expression. Text of users that is joined with
+expressions goes into the play variable `im_text`, and the expression refers to it by index.
 """
 
 from __future__ import annotations
@@ -84,5 +84,8 @@ def _address(value: Address) -> str:
 
 def _members(groups: tuple[str, ...]) -> str:
     """A group without hosts does not exist in the inventory."""
-    found = " + ".join(f"groups['{group}'] | default([])" if len(groups) == 1 else f"(groups['{group}'] | default([]))" for group in groups)
+    found = " + ".join(
+        f"groups['{group}'] | default([])" if len(groups) == 1 else f"(groups['{group}'] | default([]))"
+        for group in groups
+    )
     return found if len(groups) == 1 else f"({found})" if groups else "[]"

@@ -49,7 +49,10 @@ def provision_plays(deployment: Deployment) -> list[Play]:
 
 
 def configure_plays(deployment: Deployment) -> list[Play]:
-    """Return `configure.yml`: find out what is left to do, prepare the hosts, run the steps level by level, record it."""
+    """Return `configure.yml`.
+
+    Find out what is left to do, prepare the hosts, run the steps level by level, record it.
+    """
     steps = [step for step in deployment.topology.steps if step.phase == "configure"]
     return [
         _on_controller("Know the hosts", [_call("Add the hosts to the inventory", _ROLE, "hosts")]),

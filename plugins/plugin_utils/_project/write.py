@@ -16,7 +16,8 @@ from .yaml_text import dump, dump_plays
 _README = """\
 # {name}
 
-Written by continuum.im from the template `{template}` for the cloud `{cloud}`. Do not edit: the next deployment writes it again.
+Written by continuum.im from the template `{template}` for the cloud `{cloud}`. Do not edit: the next deployment
+writes it again.
 
 | file | what it does |
 |---|---|

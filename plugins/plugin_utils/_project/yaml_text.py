@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write YAML for Ansible so that no text of a user can become a template.
 
-Three kinds of text are told apart by their Python type: `Jinja` (an expression of ours), `Own` (a fixed text of ours) and plain
+Three kinds of text are told apart by their Python type: `Jinja` (an expression of ours), `Own` (a fixed text of ours)
+and plain
 `str`, which may come from a user. A plain text that has anything but harmless characters is written as `!unsafe`,
 which Ansible never templates.
 """
@@ -41,7 +42,13 @@ class _Dumper(yaml.SafeDumper):
 def dump(data: Any) -> str:
     """Return `data` (mappings, lists, scalars) as one YAML document with the `---` line."""
     text: str = yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, explicit_start=True, default_flow_style=False
+        data,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=120,
+        explicit_start=True,
+        default_flow_style=False,
     )
     return text
 
@@ -68,7 +75,8 @@ def _own(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 
 def _needs_quotes(dumper: yaml.SafeDumper, value: str) -> bool:
     """Numbers, booleans and dates written as text keep their quotes; double ones, as in the rest of the project."""
-    return value == "" or dumper.resolve(yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str" or value[-1:] == ":"
+    resolved: str = dumper.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+    return value == "" or resolved != "tag:yaml.org,2002:str" or value[-1:] == ":"
 
 
 _Dumper.add_representer(str, _text)

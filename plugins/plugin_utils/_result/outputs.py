@@ -34,7 +34,9 @@ def summary(instances: list[Instance], outputs: dict[str, Any], ssh_config: str)
         address = item.get("public_ip") or item.get("private_ip") or "-"
         rows.append((item["name"], item["node"], item["hostname"], address, item["state"]))
     widths = [max(len(str(row[column])) for row in rows) for column in range(5)]
-    lines = ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines = [
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     lines += [f"{name}: {value}" for name, value in outputs.items() if value is not None]
     lines += [f"port {_port(port)}" for item in instances for port in item.get("ports") or []]
     first = next((item for item in instances if item.get("public_ip")), None)
@@ -44,4 +46,5 @@ def summary(instances: list[Instance], outputs: dict[str, Any], ssh_config: str)
 
 
 def _port(port: dict[str, Any]) -> str:
-    return f"{port.get('target')}/{port.get('protocol')} of the host is {port.get('host_address')}:{port.get('host_port')} here"
+    here = f"{port.get('host_address')}:{port.get('host_port')}"
+    return f"{port.get('target')}/{port.get('protocol')} of the host is {here} here"

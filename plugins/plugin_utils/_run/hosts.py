@@ -23,8 +23,8 @@ def inventory_hosts(
 ) -> list[dict[str, Any]]:
     """Return one entry a host, `{name, groups, im_node, ansible_host, ...}`, front ends first.
 
-    `surplus` hosts are only in the group `im_surplus`. The first host that is running is in `im_first`: it keeps the record.
-    Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<node>`.
+    `surplus` hosts are only in the group `im_surplus`. The first host that is running is in `im_first`: it keeps the
+    record. Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<node>`.
     """
     ordered = sorted(instances, key=lambda item: int(item["id"]))
     keeper = next((item["name"] for item in ordered if is_reachable(item)), None)
@@ -47,7 +47,8 @@ def is_reachable(instance: Instance) -> bool:
 def hosts_file(instances: list[Instance]) -> str:
     """Return the lines of /etc/hosts for all hosts.
 
-    A name that a host asked for comes first, so that reverse look-ups give it; every host also answers to its numbered name.
+    A name that a host asked for comes first, so that reverse look-ups give it; every host also answers to its
+    numbered name.
     """
     lines = []
     for item in sorted(instances, key=lambda entry: int(entry["id"])):
@@ -65,7 +66,12 @@ def ssh_config(instances: list[Instance], key_file: str) -> str:
     for item in sorted(instances, key=lambda entry: int(entry["id"])):
         names = dict.fromkeys([item["name"], item["hostname"], f"vnode-{item['id']}"])
         lines.append(f"Host {' '.join(names)}")
-        options = {"HostName": _address(item), "User": item.get("user"), "IdentityFile": key_file, **_host_key(item, key_file)}
+        options = {
+            "HostName": _address(item),
+            "User": item.get("user"),
+            "IdentityFile": key_file,
+            **_host_key(item, key_file),
+        }
         lines += [f"    {name} {value}" for name, value in options.items()]
     return "\n".join(lines) + "\n"
 
@@ -73,9 +79,7 @@ def ssh_config(instances: list[Instance], key_file: str) -> str:
 def _leave_steps(item: Instance, surplus: list[Instance], steps: list[Step]) -> list[Step]:
     leaving = {entry["node"] for entry in surplus}
     return [
-        step
-        for step in steps
-        if step["phase"] == "leave" and step["group"] == item["node"] and leaving & _served(step)
+        step for step in steps if step["phase"] == "leave" and step["group"] == item["node"] and leaving & _served(step)
     ]
 
 
@@ -113,7 +117,7 @@ def _address(item: Instance) -> Any:
 
 
 def _host_key(item: Instance, key_file: str) -> dict[str, str]:
-    """The host key is kept by the machine's id in the cloud, not by its address, which another machine may get later."""
+    """The host key is kept by the machine's id in the cloud: another machine may get its address later."""
     alias = re.sub(r"[^A-Za-z0-9_.-]", "-", str(item.get("cloud_id") or item["name"]))[:64]
     known_hosts = f"{key_file.rpartition('/')[0]}/known_hosts"
     return {"UserKnownHostsFile": known_hosts, "HostKeyAlias": alias, "StrictHostKeyChecking": "accept-new"}

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is left to do on which host.
 
-The record is a mapping `{version, salt, hosts: {cloud_id: {node: digest}}}` that the first host keeps. A digest covers the roles
-of a node (their files too), the evaluated arguments, and so every fact about other hosts that they use. It is keyed with
-the salt, since arguments may be secret.
+The record is a mapping `{version, salt, hosts: {cloud_id: {node: digest}}}` that the first host keeps. A digest
+covers the roles
+of a node (their files too), the evaluated arguments, and so every fact about other hosts that they use. It is keyed
+with the salt, since arguments may be secret.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def plan_hosts(
 ) -> list[dict[str, Any]]:
     """Return one entry a host that has something to do: `{name, groups, roles, digests}`.
 
-    `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new names. `roles`: the roles
+    `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new
+    names. `roles`: the roles
     of all steps of the host. `digests`: what to record when all went well. `everything` ignores the record.
     """
     names = _digest(record["salt"], hosts_file(instances))
@@ -75,7 +77,10 @@ def plan_hosts(
 def new_record(
     record: dict[str, Any], instances: list[Instance], planned: list[dict[str, Any]], succeeded: list[str]
 ) -> dict[str, Any]:
-    """Return the record after a run: hosts that are gone are forgotten, those that `succeeded` get their new digests."""
+    """Return the record after a run.
+
+    Hosts that are gone are forgotten, those that `succeeded` get their new digests.
+    """
     known = {item["name"]: item["cloud_id"] for item in instances}
     hosts = {cloud_id: done for cloud_id, done in record["hosts"].items() if cloud_id in known.values()}
     for entry in planned:

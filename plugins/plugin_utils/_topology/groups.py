@@ -25,7 +25,10 @@ _LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.#-]*[A-Za-z0-9#])?$")
 
 
 def read_groups(resolver: Resolver) -> list[HostGroup]:
-    """Return the host groups in the order in which their hosts are numbered: public ones first, and of those, workers last."""
+    """Return the host groups in the order in which their hosts are numbered.
+
+    Public ones first, and of those, workers last.
+    """
     computes = [node for node in resolver.nodes.values() if resolver.library.derives("node_types", node.type, COMPUTE)]
     hosted = _hosted(resolver)
     groups = [_group(resolver, node, hosted.get(node.name, [])) for node in computes]
@@ -100,7 +103,9 @@ def _ports(resolver: Resolver, endpoints: list[tuple[Node, str, dict[str, Any]]]
 
 def _count(resolver: Resolver, node: Node) -> int:
     scalable = resolver.capability_of(node, "scalable")
-    chosen = next((scalable[key] for key in ("count", "default_instances", "min_instances") if scalable.get(key) is not None), 1)
+    chosen = next(
+        (scalable[key] for key in ("count", "default_instances", "min_instances") if scalable.get(key) is not None), 1
+    )
     if isinstance(chosen, str) and chosen.isdigit():
         chosen = int(chosen)
     if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 0:

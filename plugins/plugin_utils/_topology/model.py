@@ -83,7 +83,8 @@ class HostGroup:
 class Step:
     """One role run on one group: `role` is its full name, `entry` the task file ("main" by default).
 
-    `name` is unique in the topology. All steps of a `node` run in one play. `level` orders the steps: all of a level end before the next one starts. `phase` is
+    `name` is unique in the topology. All steps of a `node` run in one play. `level` orders the steps: all of a level
+    end before the next one starts. `phase` is
     configure, or leave for what runs before hosts of other groups are removed.
     """
 

@@ -35,7 +35,10 @@ _EMPTY_RECIPES = {"dummy.yml"}
 
 
 def read_steps(resolver: Resolver, groups: list[HostGroup]) -> list[Step]:
-    """Return all steps: by level, then by the order of the groups, then by the order of the template and of the operations."""
+    """Return all steps.
+
+    By level, then by the order of the groups, then by the order of the template and of the operations.
+    """
     order = {group.node: index for index, group in enumerate(groups)}
     levels = node_levels(resolver)
     steps: list[Step] = []

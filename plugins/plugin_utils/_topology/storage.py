@@ -19,7 +19,9 @@ _FOLDER = re.compile(r"^/[^\x00\n:]*$")
 
 def read_volumes(resolver: Resolver, compute: Node) -> list[Volume]:
     """Return the volumes of a Compute node; those of size 0 without an id of an existing volume are none."""
-    volumes = (_volume(resolver, requirement) for requirement in compute.requirements if _is_disk(resolver, requirement))
+    volumes = (
+        _volume(resolver, requirement) for requirement in compute.requirements if _is_disk(resolver, requirement)
+    )
     return [volume for volume in volumes if volume is not None]
 
 
@@ -62,7 +64,9 @@ def _size(resolver: Resolver, node: Node) -> int:
         return parse_size(raw) if raw not in (None, "", 0) else 0
     except ValueError as error:
         position = resolver.document.at(*node.path, "properties", "size")
-        resolver.problems.add("bad-size", f"'size' of node '{node.name}': {error}.", position, "Write for example '10 GiB'.")
+        resolver.problems.add(
+            "bad-size", f"'size' of node '{node.name}': {error}.", position, "Write for example '10 GiB'."
+        )
         return 0
 
 

@@ -26,7 +26,11 @@ def test_defaults() -> None:
 
 def test_everything_chosen() -> None:
     found = choices(
-        infrastructure="my-1", cloud="aws", images='{"*": "x"}', sizes={"box": "m5"}, instances='[{"id": 3, "node": "box"}]'
+        infrastructure="my-1",
+        cloud="aws",
+        images='{"*": "x"}',
+        sizes={"box": "m5"},
+        instances='[{"id": 3, "node": "box"}]',
     )
     assert found == Choices("my-1", "aws", {"*": "x"}, {"box": "m5"}, ((3, "box"),))
 
@@ -97,7 +101,11 @@ def test_find_by_name_and_by_path(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("reference", "message"),
-    [("slrum", "Did you mean 'slurm'?"), ("file:///etc/passwd", "Only http and https"), ("http://127.0.0.1:9/x.yaml", "downloaded")],
+    [
+        ("slrum", "Did you mean 'slurm'?"),
+        ("file:///etc/passwd", "Only http and https"),
+        ("http://127.0.0.1:9/x.yaml", "downloaded"),
+    ],
 )
 def test_templates_that_are_not_there(reference: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "slurm.yaml").write_text("")
@@ -127,7 +135,9 @@ def test_home() -> None:
 
 
 def test_problems_of_choices_and_template_come_together(tmp_path: Path) -> None:
-    (tmp_path / "t.yaml").write_text("tosca_definitions_version: tosca_simple_yaml_1_0\ntopology_template: {inputs: {n: {}}}\n")
+    (tmp_path / "t.yaml").write_text(
+        "tosca_definitions_version: tosca_simple_yaml_1_0\ntopology_template: {inputs: {n: {}}}\n"
+    )
     with pytest.raises(ContinuumError) as caught:
         translate("t.yaml", {"cloud": "nowhere"}, str(tmp_path), Home("/h"))
     assert [item.code for item in caught.value.diagnostics] == ["bad-choice", "missing-input"]

@@ -79,7 +79,12 @@ node_templates:
 """
     with pytest.raises(TemplateError) as caught:
         read(text, zz=1)
-    assert [item.code for item in caught.value.diagnostics] == ["unknown-input", "missing-input", "unknown-type", "bad-size"]
+    assert [item.code for item in caught.value.diagnostics] == [
+        "unknown-input",
+        "missing-input",
+        "unknown-type",
+        "bad-size",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,10 @@ node_templates:
         ("tosca_definitions_version: tosca_simple_yaml_1_0", "The template has no topology_template."),
         ("tosca_definitions_version: tosca_9\ntopology_template: {}", "[tosca]"),
         ("tosca_definitions_version: x\nimports: 1\ntopology_template: {}", "t.yaml:2:10: 'imports' must be a list."),
-        ("tosca_definitions_version: x\nimports: [a/other.yaml]\ntopology_template: {}", "t.yaml:2:11: The import 'a/other.yaml'"),
+        (
+            "tosca_definitions_version: x\nimports: [a/other.yaml]\ntopology_template: {}",
+            "t.yaml:2:11: The import 'a/other.yaml'",
+        ),
     ],
 )
 def test_documents(text: str, expected: str, library: Library) -> None:

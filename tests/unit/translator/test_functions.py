@@ -102,7 +102,11 @@ def problem(read: Read, raw: Any, me: str | None = None) -> str:
             None,
             Token(Address("front", "public", 0), ".", 0),
         ),
-        ({"a": [{"get_input": "name"}], "get_input": "both are keys"}, None, {"a": ["x"], "get_input": "both are keys"}),
+        (
+            {"a": [{"get_input": "name"}], "get_input": "both are keys"},
+            None,
+            {"a": ["x"], "get_input": "both are keys"},
+        ),
     ],
 )
 def test_values(read: Read, raw: Any, me: str | None, expected: Any) -> None:

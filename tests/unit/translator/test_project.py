@@ -64,19 +64,26 @@ def test_text_stays_text(text: str) -> None:
 
 
 def test_own_texts_and_expressions_are_plain() -> None:
-    assert dump({"a": Own("Run (it)"), "b": Jinja("{{ x }}"), "c": "{{ x }}"}) == '---\na: Run (it)\nb: "{{ x }}"\nc: !unsafe "{{ x }}"\n'
+    assert (
+        dump({"a": Own("Run (it)"), "b": Jinja("{{ x }}"), "c": "{{ x }}"})
+        == '---\na: Run (it)\nb: "{{ x }}"\nc: !unsafe "{{ x }}"\n'
+    )
 
 
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
         (FRONT, "{{ hostvars[groups['front'][0]]['IM_NODE_PUBLIC_IP'] }}"),
-        (Address("wn", "private"), "{{ groups['wn'] | default([]) | map('extract', hostvars, 'IM_NODE_PRIVATE_IP') | list }}"),
+        (
+            Address("wn", "private"),
+            "{{ groups['wn'] | default([]) | map('extract', hostvars, 'IM_NODE_PRIVATE_IP') | list }}",
+        ),
         (OwnVariable("IM_NODE_PRIVATE_IP"), "{{ IM_NODE_PRIVATE_IP }}"),
         (Workers(("wn",)), "{{ groups['wn'] | default([]) | map('extract', hostvars, 'im_node') | list }}"),
         (
             Workers(("a", "b")),
-            "{{ ((groups['a'] | default([])) + (groups['b'] | default([]))) | map('extract', hostvars, 'im_node') | list }}",
+            "{{ ((groups['a'] | default([])) + (groups['b'] | default([])))"
+            " | map('extract', hostvars, 'im_node') | list }}",
         ),
         (Workers(()), "{{ [] | map('extract', hostvars, 'im_node') | list }}"),
         (

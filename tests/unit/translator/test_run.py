@@ -48,7 +48,16 @@ def host(number: int, node: str = "wn", **more: Any) -> Item:
 
 def step(name: str, group: str, role: str, phase: str = "configure", **inputs: Any) -> Item:
     inputs_ = encode(inputs)
-    return {"name": name, "node": name, "group": group, "role": role, "level": 2, "entry": "main", "phase": phase, "inputs": inputs_}
+    return {
+        "name": name,
+        "node": name,
+        "group": group,
+        "role": role,
+        "level": 2,
+        "entry": "main",
+        "phase": phase,
+        "inputs": inputs_,
+    }
 
 
 STEPS = [
@@ -144,7 +153,13 @@ def test_inventory_entries() -> None:
     assert entries["t-wn-2"]["groups"] == ["im_surplus"]
     assert "HostKeyAlias=c1" in entries["t-wn-1"]["ssh"]
     assert "/k/t/known_hosts" in entries["t-wn-1"]["ssh"]
-    assert entries["t-wn-1"]["im_node"] == {"name": "vnode-1", "address": "10.0.0.1", "group": "wn", "cpus": 1, "memory_mib": 1024}
+    assert entries["t-wn-1"]["im_node"] == {
+        "name": "vnode-1",
+        "address": "10.0.0.1",
+        "group": "wn",
+        "cpus": 1,
+        "memory_mib": 1024,
+    }
 
 
 def test_a_fresh_front_end_has_nothing_to_drain() -> None:
@@ -159,7 +174,8 @@ def test_the_record_is_kept_by_the_first_host_that_runs() -> None:
 
 def test_names_of_hosts() -> None:
     assert hosts_file(THREE[:2]) == (
-        "10.0.0.0 slurmserver.localdomain slurmserver vnode-0.localdomain vnode-0\n10.0.0.1 vnode-1.localdomain vnode-1\n"
+        "10.0.0.0 slurmserver.localdomain slurmserver vnode-0.localdomain vnode-0\n"
+        "10.0.0.1 vnode-1.localdomain vnode-1\n"
     )
 
 

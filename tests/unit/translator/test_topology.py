@@ -45,13 +45,18 @@ def test_host_and_os_properties(build: Build) -> None:
         """
 properties: {instance_name: Big_Box, tags: {project: x, n: "1"}}
 capabilities:
-  host: {properties: {num_cpus: 4, mem_size: 8 GB, disk_size: 20 GiB, instance_type: m5, num_gpus: 1, gpu_vendor: NVIDIA}}
-  os: {properties: {distribution: Ubuntu, version: "22.04", architecture: x86_64, image: "docker://x"}}
+  host: {properties: {num_cpus: 4, mem_size: 8 GB, disk_size: 20 GiB, instance_type: m5, num_gpus: 1, gpu_vendor:
+  NVIDIA}} os: {properties: {distribution: Ubuntu, version: "22.04", architecture: x86_64, image: "docker://x"}}
   scalable: {properties: {count: 3, removal_list: ["2"]}}
 """,
     )
     assert (group.cpus, group.memory, group.disk, group.instance_type) == (4, 8 * 10**9, 20 * 2**30, "m5")
-    assert (group.distribution, group.version, group.architecture, group.image) == ("ubuntu", "22.04", "x86_64", "docker://x")
+    assert (group.distribution, group.version, group.architecture, group.image) == (
+        "ubuntu",
+        "22.04",
+        "x86_64",
+        "docker://x",
+    )
     assert (group.count, group.remove, group.num_gpus, group.gpu_vendor) == (3, (2,), 1, "NVIDIA")
     assert group.instance_name == "Big_Box"
     assert group.tags == {"project": "x", "n": "1"}
@@ -191,12 +196,16 @@ node_templates:
 def test_steps_come_by_level_then_by_group(build: Build) -> None:
     topology = build(SLURM)
     assert [group.node for group in topology.groups] == ["front", "wn"]
-    configure = [(step.group, step.role.rpartition(".")[2], step.level) for step in topology.steps if step.phase == "configure"]
+    configure = [
+        (step.group, step.role.rpartition(".")[2], step.level) for step in topology.steps if step.phase == "configure"
+    ]
     assert configure[0] == ("front", "shared_folder", 2)
     assert ("wn", "slurm_worker", 2) in configure
     assert configure.index(("front", "slurm_controller", 2)) < configure.index(("wn", "slurm_worker", 2))
     leave = [step for step in topology.steps if step.phase == "leave"]
-    assert [(step.role, step.entry, step.group) for step in leave] == [("continuum.im.slurm_controller", "drain", "front")]
+    assert [(step.role, step.entry, step.group) for step in leave] == [
+        ("continuum.im.slurm_controller", "drain", "front")
+    ]
 
 
 def test_shares_follow_the_shared_folder_steps(build: Build) -> None:
@@ -247,7 +256,9 @@ node_templates:
 
 
 def test_an_empty_recipe_is_no_step(build: Build) -> None:
-    text = ONE.format('    interfaces: {Standard: {configure: {implementation: "https://example.org/artifacts/dummy.yml"}}}')
+    text = ONE.format(
+        '    interfaces: {Standard: {configure: {implementation: "https://example.org/artifacts/dummy.yml"}}}'
+    )
     assert build(text).steps == ()
 
 
@@ -276,7 +287,9 @@ node_templates:
 
 def test_network_nodes_are_refused_for_now(build: Build) -> None:
     text = "node_templates: {net: {type: tosca.nodes.network.Network}}"
-    assert problems(build, text) == ["tosca: Node 'net': networks and ports as nodes of their own are not deployed yet."]
+    assert problems(build, text) == [
+        "tosca: Node 'net': networks and ports as nodes of their own are not deployed yet."
+    ]
 
 
 def test_software_without_a_host_is_noticed(build: Build) -> None:

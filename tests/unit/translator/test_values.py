@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.library import Library
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.units import parse_scalar, parse_size
-from ansible_collections.continuum.im.plugins.plugin_utils._parse.values import ValueProblem, convert
+from ansible_collections.continuum.im.plugins.plugin_utils._parse.values import ValueMismatchError, convert
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_conversions(value: Any, kind: str, expected: Any, library: Library) -> 
     ],
 )
 def test_values_that_do_not_fit(value: Any, kind: str, code: str, library: Library) -> None:
-    with pytest.raises(ValueProblem) as caught:
+    with pytest.raises(ValueMismatchError) as caught:
         convert(value, {"type": kind}, library)
     assert caught.value.code == code
 
@@ -98,14 +98,14 @@ def test_constraints(value: Any, kind: str, constraint: dict[str, Any], fits: bo
     if fits:
         assert convert(value, schema, library) == value
         return
-    with pytest.raises(ValueProblem) as caught:
+    with pytest.raises(ValueMismatchError) as caught:
         convert(value, schema, library)
     assert caught.value.code == "constraint"
     assert caught.value.hint.startswith("It must be")
 
 
 def test_an_unknown_constraint(library: Library) -> None:
-    with pytest.raises(ValueProblem, match="'bigger' is not a constraint"):
+    with pytest.raises(ValueMismatchError, match="'bigger' is not a constraint"):
         convert(1, {"type": "integer", "constraints": [{"bigger": 1}]}, library)
 
 

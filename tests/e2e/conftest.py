@@ -1,0 +1,168 @@
+"""Whole deployments on real hosts: containers of the local cloud, driven as a user drives them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+# Names of test infrastructures start so; whatever is left over from a killed run is removed at the start.
+PREFIX = "e2e-"
+
+
+@dataclass
+class Run:
+    """One run of ansible-playbook: exit code, everything printed, and what the progress callback wrote."""
+
+    code: int
+    output: str
+    progress: dict[str, Any]
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something."""
+        return int(self.progress["totals"]["changed"])
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """Which host ran which roles, without the collection's name."""
+        return {host: [role.rpartition(".")[2] for role in names] for host, names in self.progress["roles"].items()}
+
+    @property
+    def instances(self) -> list[dict[str, Any]]:
+        """The hosts that the deployment reported."""
+        return list(self.progress["result"]["instances"])
+
+    def names(self, node: str | None = None) -> list[str]:
+        """The host names of a group, of all groups without one."""
+        return sorted(item["hostname"] for item in self.instances if node in (None, item["node"]))
+
+
+@dataclass
+class Deployer:
+    """Runs the playbooks of the collection for one infrastructure."""
+
+    home: Path
+    name: str
+    template: str = "slurm"
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def command(self, playbook: str, *options: str, **variables: Any) -> list[str]:
+        """Return the command line; `variables` become extra variables."""
+        everything = {"infrastructure": self.name, "cloud": "local", **variables}
+        return [str(PLAYBOOK), f"continuum.im.{playbook}", "-e", json.dumps(everything), *options]
+
+    def run(self, playbook: str, *options: str, check: bool = True, **variables: Any) -> Run:
+        """Run a playbook to its end; fail the test when it fails, unless `check` is false."""
+        progress = self.home / "progress.json"
+        progress.unlink(missing_ok=True)
+        process = subprocess.run(
+            self.command(playbook, *options, **variables),
+            env=self._environment(progress),
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        output = process.stdout + process.stderr
+        assert not check or process.returncode == 0, output
+        return Run(process.returncode, output, json.loads(progress.read_text()) if progress.exists() else {})
+
+    def deploy(self, *options: str, check: bool = True, **inputs: Any) -> Run:
+        """Deploy the template with these inputs."""
+        return self.run("deploy", *options, check=check, template=self.template, inputs=inputs)
+
+    def kill_at(self, phase: str, **inputs: Any) -> bool:
+        """Deploy and kill -9 the whole run when its output shows `phase`; false when it ended before."""
+        command = self.command("deploy", template=self.template, inputs=inputs)
+        environment = {
+            **self._environment(self.home / "killed.json"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        }
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if phase in line:
+                time.sleep(0.3)
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                return True
+        process.wait()
+        return False
+
+    def ssh(self, host: str, command: str) -> str:
+        """Run a shell command on a host as its login user; fail the test when it fails."""
+        config = self.home / "keys" / self.name / "ssh_config"
+        done = subprocess.run(
+            ["ssh", "-F", str(config), "-o", "BatchMode=yes", host, command],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _environment(self, progress: Path) -> dict[str, str]:
+        return {
+            **os.environ,
+            "CONTINUUM_HOME": str(self.home),
+            "CONTINUUM_PROGRESS_FILE": str(progress),
+            "ANSIBLE_STDOUT_CALLBACK": "continuum.im.progress",
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+            **self.environment,
+        }
+
+
+def podman(*arguments: str) -> list[str]:
+    """Return the lines that a podman command prints."""
+    done = subprocess.run(["podman", *arguments], capture_output=True, text=True, timeout=60, check=True)
+    return [line for line in done.stdout.splitlines() if line.strip()]
+
+
+def left_over(name: str) -> dict[str, list[str]]:
+    """Return every resource that carries the name of an infrastructure, by kind."""
+    label = f"label=im_infrastructure={name}"
+    return {
+        "containers": podman("ps", "-a", "-q", "--filter", label),
+        "networks": podman("network", "ls", "-q", "--filter", label),
+        "volumes": podman("volume", "ls", "-q", "--filter", label),
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engine() -> None:
+    if shutil.which("podman") is None:
+        pytest.skip("podman is not installed")
+
+
+@pytest.fixture(scope="module")
+def deployer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
+    """An infrastructure of its own for a module of tests; destroyed at the end, whatever happened."""
+    name = PREFIX + request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    found = Deployer(tmp_path_factory.mktemp("home"), name)
+    found.run("destroy")
+    yield found
+    found.run("destroy")
+    assert not any(left_over(name).values()), left_over(name)
