@@ -45,8 +45,9 @@ def test_host_and_os_properties(build: Build) -> None:
         """
 properties: {instance_name: Big_Box, tags: {project: x, n: "1"}}
 capabilities:
-  host: {properties: {num_cpus: 4, mem_size: 8 GB, disk_size: 20 GiB, instance_type: m5, num_gpus: 1, gpu_vendor:
-  NVIDIA}} os: {properties: {distribution: Ubuntu, version: "22.04", architecture: x86_64, image: "docker://x"}}
+  host:
+    properties: {num_cpus: 4, mem_size: 8 GB, disk_size: 20 GiB, instance_type: m5, num_gpus: 1, gpu_vendor: NVIDIA}
+  os: {properties: {distribution: Ubuntu, version: "22.04", architecture: x86_64, image: "docker://x"}}
   scalable: {properties: {count: 3, removal_list: ["2"]}}
 """,
     )
