@@ -186,6 +186,27 @@ options:
         description: Further tags of the hosts; names that begin with C(im_) are ours.
         type: dict
         default: {}
+      dns_names:
+        description: Public DNS names of the hosts.
+        type: list
+        elements: str
+        default: []
+      num_gpus:
+        description: GPUs of a host, at least.
+        type: int
+        default: 0
+      gpu_vendor:
+        description: Vendor of the GPUs, empty for any.
+        type: str
+        default: ""
+      gpu_model:
+        description: Model of the GPUs, empty for any.
+        type: str
+        default: ""
+      preemptible:
+        description: Whether the cloud may take the hosts away again (spot instances).
+        type: bool
+        default: false
   instances:
     description:
       - The exact list of hosts, instead of the count of the groups.

@@ -11,11 +11,10 @@ short_description: Translate a TOSCA template into a playbook
 description:
   - Translates a TOSCA template into a directory of playbooks and returns the path of its C(deploy.yml).
   - Made for M(ansible.builtin.import_playbook), which evaluates lookups when the playbook is parsed.
-  - The variables C(inputs), C(cloud), C(infrastructure), C(images), C(sizes) and C(instances) are read from the extra
-  variables.
+  - The variables C(inputs), C(cloud), C(infrastructure), C(images), C(sizes) and C(instances) are read from the
+    extra variables.
   - The project is written below C($CONTINUUM_HOME/projects), by default C(~/.continuum/projects). With C(--check),
-  C(--syntax-check) and
-    C(--list-tasks) it is written to a temporary directory that is removed at the end.
+    C(--syntax-check) and C(--list-tasks) it is written to a temporary directory that is removed at the end.
 options:
   _terms:
     description: The template - a name of the catalogue, a path, or an http(s) URL. Exactly one.

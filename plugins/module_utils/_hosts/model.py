@@ -79,6 +79,11 @@ class Group:
     volumes: tuple[Volume, ...] = ()
     shares: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    dns_names: tuple[str, ...] = ()
+    num_gpus: int = 0
+    gpu_vendor: str = ""
+    gpu_model: str = ""
+    preemptible: bool = False
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ _GROUP = {
     "volumes": {"type": "list", "elements": "dict", "default": [], "options": _VOLUME},
     "shares": {"type": "list", "elements": "str", "default": []},
     "tags": {"type": "dict", "default": {}},
+    "dns_names": {"type": "list", "elements": "str", "default": []},
+    "num_gpus": {"type": "int", "default": 0},
+    "gpu_vendor": {"type": "str", "default": ""},
+    "gpu_model": {"type": "str", "default": ""},
+    "preemptible": {"type": "bool", "default": False},
 }
 _SLOT = {"id": {"type": "int", "required": True}, "node": {"type": "str", "required": True}}
 
@@ -132,7 +137,7 @@ def slug(text: str) -> str:
 
 
 def _group(item: Mapping[str, Any]) -> Group:
-    simple = {**item, "remove": tuple(item["remove"]), "networks": tuple(item["networks"])}
+    simple = {**item, "remove": tuple(item["remove"]), "networks": tuple(item["networks"]), "dns_names": tuple(item["dns_names"])}
     simple["ports"] = tuple(Port(**port) for port in item["ports"])
     simple["volumes"] = tuple(Volume(**volume) for volume in item["volumes"])
     simple["shares"] = tuple(dict.fromkeys(path.rstrip("/") or "/" for path in item["shares"]))
