@@ -33,6 +33,9 @@ def find_template(reference: str, catalogue: str, directory: str) -> Source:
     `catalogue` is the folder of the curated templates, `directory` the folder that relative paths start from.
     Raises `TemplateError` (code template-not-found).
     """
+    if not reference:
+        hint = f"Name one with -e template=NAME. {did_you_mean('', catalogue_names(catalogue))}"
+        raise TemplateError([Diagnostic("template-not-found", "No template is named.", None, hint)])
     if re.match(r"https?://", reference):
         return Source(_download(reference), reference, slug(os.path.splitext(os.path.basename(reference))[0]))
     if re.match(r"[a-z]+://", reference):

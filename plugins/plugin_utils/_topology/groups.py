@@ -21,6 +21,7 @@ _DEFAULT_NAME = "vnode-#N#"
 _DOMAIN = "localdomain"
 # `num_cpus: {greater_or_equal: 2}`: the number is the least that is wanted.
 _COMPARISONS = ("equal", "greater_or_equal", "greater_than", "less_or_equal", "less_than")
+_DNS_NAME = re.compile(r"^(\*|[A-Za-z0-9_#-]{1,63})([.@][A-Za-z0-9_-]{1,63})*$")
 _LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.#-]*[A-Za-z0-9#])?$")
 
 
@@ -70,7 +71,7 @@ def _group(resolver: Resolver, node: Node, software: list[Node]) -> HostGroup:
         networks=("public",) if public and own.get("private_ip") is False else ("private",),
         ports=_ports(resolver, endpoints, public),
         volumes=tuple(read_volumes(resolver, node)),
-        dns_names=tuple(str(name) for name in own.get("additional_dns_names") or [] if name),
+        dns_names=_dns_names(resolver, node, own),
         tags=_tags(resolver, node),
         num_gpus=int(_number(_bound(host.get("num_gpus")))),
         gpu_vendor=_text(host.get("gpu_vendor")),
@@ -125,6 +126,19 @@ def _names(resolver: Resolver, node: Node, endpoint: dict[str, Any]) -> tuple[st
         return _DEFAULT_NAME, _DOMAIN
     label, _dot, domain = name.partition(".")
     return label.lower().replace("#n#", "#N#"), domain.lower() or _DOMAIN
+
+
+def _dns_names(resolver: Resolver, node: Node, endpoint: dict[str, Any]) -> tuple[str, ...]:
+    """Public names; `host@deeper.zone` says where the zone begins, `*` stands for all names of a zone."""
+    names = [str(name) for name in endpoint.get("additional_dns_names") or [] if name]
+    for name in names:
+        if not _DNS_NAME.match(name):
+            position = resolver.document.at(
+                *node.path, "capabilities", "endpoint", "properties", "additional_dns_names"
+            )
+            hint = "Write for example www.example.org, or *@apps.example.org."
+            resolver.problems.add("bad-name", f"'{name}' is not a DNS name.", position, hint)
+    return tuple(names)
 
 
 def _size(resolver: Resolver, node: Node, capability: str, name: str, values: dict[str, Any]) -> int:

@@ -89,6 +89,17 @@ def test_host_names(build: Build, name: str, hostname: str, domain: str) -> None
     assert (group.hostname, group.domain) == (hostname, domain)
 
 
+@pytest.mark.parametrize(
+    ("name", "fits"), [("www.example.org", True), ("*@a.b.c", True), ("a b", False), ("{{x}}", False)]
+)
+def test_public_names(build: Build, name: str, fits: bool) -> None:
+    text = ONE.format(f'    capabilities: {{endpoint: {{properties: {{additional_dns_names: ["{name}", ""]}}}}}}')
+    if fits:
+        assert build(text).groups[0].dns_names == (name,)
+    else:
+        assert problems(build, text) == [f"bad-name: '{name}' is not a DNS name."]
+
+
 def test_a_bad_host_name(build: Build) -> None:
     text = ONE.format('    capabilities: {endpoint: {properties: {dns_name: "a b; rm"}}}')
     assert problems(build, text) == ["bad-name: 'a b; rm' is not a host name."]
