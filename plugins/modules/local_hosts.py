@@ -10,10 +10,11 @@ DOCUMENTATION = r"""
 module: local_hosts
 short_description: Manage the hosts of an infrastructure in the local cloud
 description:
-  - Converges all hosts of an infrastructure in one call. Hosts are containers of podman or docker that boot systemd and an SSH server.
+  - Converges all hosts of an infrastructure in one call.
+  - Hosts are containers of podman or docker that boot systemd and an SSH server.
   - What exists is found by labels, so there is no state to keep or to lose. Ids of hosts are never used twice.
-  - The first call on a machine makes an image, from a registry when one is in reach, else from the package sources of the machine
-    with C(mmdebstrap). Later calls use it.
+  - The first call on a machine makes an image, from a registry when one is in reach, else from the package sources of
+    the machine with C(mmdebstrap). Later calls use it.
 options:
   user:
     description:
@@ -33,7 +34,8 @@ options:
     default: docker.io
   image_files:
     description:
-      - Folder with the files that make a base image a host; C(files/image) of the role P(continuum.im.cloud_local#role).
+      - Folder with the files that make a base image a host, C(files/image) of the role
+        P(continuum.im.cloud_local#role).
       - Required when hosts are to be created.
     type: path
   publish_address:
@@ -45,7 +47,8 @@ extends_documentation_fragment:
   - continuum.im.hosts
   - continuum.im.attributes
 notes:
-  - The machine's C(fs.inotify.max_user_instances) is raised until its next restart when it is too low for the number of hosts.
+  - The machine's C(fs.inotify.max_user_instances) is raised until its next restart when it is too low for the number
+    of hosts.
   - Neither the configuration of podman nor that of docker is changed.
 seealso:
   - module: continuum.im.local_hosts_info
@@ -106,7 +109,9 @@ deleted:
   type: list
   elements: str
 left:
-  description: What bears the label of the infrastructure after O(state=absent); always empty, since the module fails otherwise.
+  description:
+    - What bears the label of the infrastructure after O(state=absent).
+    - Always empty, since the module fails otherwise.
   returned: success
   type: list
   elements: str
@@ -117,7 +122,8 @@ ansible_facts:
   contains:
     im_instances:
       description:
-        - Hosts of the infrastructure in the order of their ids. In check mode also those that would be created, with state C(planned).
+        - Hosts of the infrastructure in the order of their ids.
+        - In check mode also those that would be created, with state C(planned).
       type: list
       elements: dict
     im_surplus:
@@ -130,7 +136,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
 from ansible_collections.continuum.im.plugins.module_utils._hosts.options import (
     check_infrastructure,
@@ -141,8 +146,9 @@ from ansible_collections.continuum.im.plugins.module_utils._hosts.options import
     read_slots,
 )
 from ansible_collections.continuum.im.plugins.module_utils._hosts.result import Outcome
-from ansible_collections.continuum.im.plugins.module_utils._local.converge import absent, present, started, stopped
 from ansible_collections.continuum.im.plugins.module_utils._local.engine import EngineError, find_engine
+from ansible_collections.continuum.im.plugins.module_utils._local.lifecycle import absent, started, stopped
+from ansible_collections.continuum.im.plugins.module_utils._local.present import present
 from ansible_collections.continuum.im.plugins.module_utils._local.request import DEFAULT_NETWORK, Request
 
 ACTIONS = {"present": present, "absent": absent, "started": started, "stopped": stopped}

@@ -59,7 +59,6 @@ resources:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
 from ansible_collections.continuum.im.plugins.module_utils._hosts.options import check_infrastructure
 from ansible_collections.continuum.im.plugins.module_utils._hosts.result import instances

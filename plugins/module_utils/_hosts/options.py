@@ -137,7 +137,12 @@ def slug(text: str) -> str:
 
 
 def _group(item: Mapping[str, Any]) -> Group:
-    simple = {**item, "remove": tuple(item["remove"]), "networks": tuple(item["networks"]), "dns_names": tuple(item["dns_names"])}
+    simple = {
+        **item,
+        "remove": tuple(item["remove"]),
+        "networks": tuple(item["networks"]),
+        "dns_names": tuple(item["dns_names"]),
+    }
     simple["ports"] = tuple(Port(**port) for port in item["ports"])
     simple["volumes"] = tuple(Volume(**volume) for volume in item["volumes"])
     simple["shares"] = tuple(dict.fromkeys(path.rstrip("/") or "/" for path in item["shares"]))
@@ -161,7 +166,9 @@ def _check_group(group: Group) -> None:
         if key.startswith("im_") or not TAG_KEY.fullmatch(key) or not value.isprintable() or len(value) > 256:
             raise HostsError(f"Group {group.node} has a tag {key!r} that cannot be used.")
     for port in group.ports:
-        if not (0 < port.first <= port.last < 65536 and 0 < port.target <= port.target + port.last - port.first < 65536):
+        if not (
+            0 < port.first <= port.last < 65536 and 0 < port.target <= port.target + port.last - port.first < 65536
+        ):
             raise HostsError(f"Group {group.node} has ports {port.first}-{port.last}, which are not valid.")
 
 

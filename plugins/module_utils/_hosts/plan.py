@@ -15,8 +15,8 @@ from .model import BROKEN, Group, Host, HostsError, Slot
 class Plan:
     """What converges the cloud.
 
-    `create`: hosts that are missing. `keep`: hosts that stay. `surplus`: hosts that are too many (whether they go is up to
-    `purge`). `broken`: remains that must go in any case. `last`: the highest number ever used, before this plan.
+    `create`: hosts that are missing. `keep`: hosts that stay. `surplus`: hosts that are too many (whether they go is up
+    to `purge`). `broken`: remains that must go in any case. `last`: the highest number ever used, before this plan.
     """
 
     create: tuple[Slot, ...]
@@ -31,8 +31,8 @@ def make_plan(
 ) -> Plan:
     """Return the plan for `groups`, or for the exact list `wanted` when it is given.
 
-    `last` is the highest number ever used as far as the cloud remembers it. A number of a host that exists, broken or not, is
-    never given to a new one. Raises HostsError when two hosts are wanted with one number or of an unknown group.
+    `last` is the highest number ever used as far as the cloud remembers it. A number of a host that exists, broken or
+    not, is never given to a new one. Raises HostsError when one number is wanted twice, or a host of an unknown group.
     """
     hosts = sorted(observed, key=lambda host: host.id)
     broken = tuple(host for host in hosts if host.state == BROKEN)

@@ -39,11 +39,11 @@ class Outcome:
         return {
             "changed": self.changed,
             "ansible_facts": {"im_instances": self.instances, "im_surplus": self.surplus},
-            "created": sorted(self.created),
-            "started": sorted(self.started),
-            "stopped": sorted(self.stopped),
-            "deleted": sorted(self.deleted),
-            "left": sorted(self.left),
+            "created": self.created,
+            "started": self.started,
+            "stopped": self.stopped,
+            "deleted": self.deleted,
+            "left": self.left,
             "diff": {"before": _text(self.before), "after": _text(self.after)},
         }
 
@@ -62,7 +62,9 @@ def instance(host: Host, fresh: bool = False) -> dict[str, Any]:
         "cpus": 1,
         "memory": 0,
     }
-    facts = {key: value for key, value in host.facts.items() if key in INSTANCE_KEYS and key not in ("id", "node", "state")}
+    facts = {
+        key: value for key, value in host.facts.items() if key in INSTANCE_KEYS and key not in ("id", "node", "state")
+    }
     merged = {**_DEFAULTS, **known, **facts}
     return {key: merged[key] for key in INSTANCE_KEYS}
 

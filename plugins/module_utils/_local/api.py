@@ -13,6 +13,7 @@ from . import seen
 from .engine import Engine, EngineError
 
 STOP_SECONDS = 20
+KEY_FILE = "/etc/continuum/authorized_keys"
 _LIST_ATTEMPTS = 3
 
 
@@ -107,16 +108,29 @@ def remove_network(engine: Engine, name: str) -> None:
     _remove(engine, "network", name)
 
 
-def write_key(engine: Engine, name: str, key: str) -> bool:
-    """Make `key` the one that opens the host; return False when it was so before."""
-    script = 'f=/etc/continuum/authorized_keys; [ "$(cat $f)" = "$1" ] && exit; echo "$1" > $f && echo changed'
-    return engine.run("exec", name, "sh", "-c", script, "sh", key).strip() == "changed"
+def volume_exists(engine: Engine, name: str) -> bool:
+    """Return whether the engine has the volume."""
+    try:
+        engine.run("volume", "inspect", name)
+    except EngineError:
+        return False
+    return True
+
+
+def read_key(engine: Engine, name: str) -> str:
+    """Return the key that opens a running host."""
+    return engine.run("exec", name, "cat", KEY_FILE).strip()
+
+
+def write_key(engine: Engine, name: str, key: str) -> None:
+    """Make `key` the one that opens a running host."""
+    engine.run("exec", "-i", name, "tee", KEY_FILE, text=f"{key}\n")
 
 
 def last_log_lines(engine: Engine, name: str) -> str:
     """Return what a host said last, as one line."""
     try:
-        return " / ".join(engine.run("logs", "--tail", "3", name, timeout=10).split("\n"))[:300].strip(" /")
+        return " / ".join(engine.run("logs", "--tail", "3", name, timeout=10).split("\n"))[:300].strip(" /") or "none"
     except EngineError as error:
         return f"no log: {error}"
 

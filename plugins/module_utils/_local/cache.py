@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,21 @@ def remember(name: str, key: str, value: Any) -> None:
         new.replace(path)
     except OSError:
         return
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Let one process of this user in at a time; where no lock can be had, let all in."""
+    path = _path(name).with_suffix(".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError:
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _path(name: str) -> Path:

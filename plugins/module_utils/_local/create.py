@@ -18,7 +18,6 @@ from .request import Request
 
 Item = TypeVar("Item")
 _CREATE_SECONDS = 180
-_NAME_TAKEN = ("already in use", "already exists")
 
 
 def in_parallel(action: Callable[[Item], None], items: Iterable[Item]) -> list[tuple[Item, str]]:
@@ -39,8 +38,8 @@ def in_parallel(action: Callable[[Item], None], items: Iterable[Item]) -> list[t
 def create_hosts(engine: Engine, request: Request, hosts: list[NewHost], limits: bool) -> list[str]:
     """Create hosts with their volumes; return the names of those that were created by this call.
 
-    A host that another run made meanwhile is left as it is. Raises HostsError naming those that could not be created; nothing remains
-    of them but their volumes.
+    A host that another run made meanwhile is left as it is. Raises HostsError naming those that could not be created;
+    nothing remains of them but their volumes.
     """
     labels = {mount.volume: mount.labels for host in hosts for mount in host.mounts if mount.labels is not None}
     failed_volumes = in_parallel(lambda item: api.create_volume(engine, *item), labels.items())
@@ -52,7 +51,7 @@ def create_hosts(engine: Engine, request: Request, hosts: list[NewHost], limits:
         try:
             _create(engine, request, host, limits)
         except EngineError as error:
-            if host.name not in str(error) or not any(words in str(error) for words in _NAME_TAKEN):
+            if not _name_taken(host.name, str(error)):
                 _forget(engine, host.name)
                 raise
             present.add(host.name)
@@ -63,6 +62,11 @@ def create_hosts(engine: Engine, request: Request, hosts: list[NewHost], limits:
     return [host.name for host in hosts if host.name not in present]
 
 
+def _name_taken(name: str, complaint: str) -> bool:
+    named = f'"{name}"' in complaint or f'"/{name}"' in complaint
+    return named and "already in use" in complaint
+
+
 def podman_words(host: NewHost) -> list[str]:
     """Return what only podman is told: systemd, an /etc/hosts that is the host's own, and the addresses."""
     networks = [word for name, address in host.addresses for word in ("--network", f"{name}:ip={address}")]
@@ -70,9 +74,17 @@ def podman_words(host: NewHost) -> list[str]:
 
 
 def docker_words(host: NewHost) -> list[str]:
-    """Return what only docker is told: what systemd needs, and the first network; others are connected afterwards."""
-    systemd = ["--cgroupns=private", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--cap-add", "SYS_ADMIN"]
-    systemd += ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
+    """Return what only docker is told: what systemd needs, and the first network (others are connected afterwards)."""
+    systemd = [
+        "--privileged",
+        "--cgroupns=private",
+        "--tmpfs",
+        "/run",
+        "--tmpfs",
+        "/run/lock",
+        "--env",
+        "container=docker",
+    ]
     name, address = host.addresses[0]
     return [*systemd, "--network", name, "--ip", address]
 

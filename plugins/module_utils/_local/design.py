@@ -100,7 +100,7 @@ class NewHost:
 
 
 def engine_network(infrastructure: str, network: Network) -> str:
-    """Return the name of a network in the engine; raises HostsError when the template's name for an existing one is not valid."""
+    """Return the name of a network in the engine; raises HostsError when a template asks for an impossible one."""
     if network.provider_id:
         if not ENGINE_NAME.fullmatch(network.provider_id):
             raise HostsError(f"{network.provider_id!r} is not the name of a network of the container engine.")
@@ -171,9 +171,8 @@ def design_warnings(groups: Iterable[Group], cpu_count: int) -> list[str]:
             result.append(f"Group {group.node} asks for {group.cpus:g} CPUs, this machine has {cpu_count}.")
         wide = [port for port in _public_ports(group) if port.last - port.first >= MOST_PORTS]
         if wide:
-            result.append(
-                f"Group {group.node}: ports {wide[0].first}-{wide[0].last} are too many to publish; use the host's address."
-            )
+            ports = f"{wide[0].first}-{wide[0].last}"
+            result.append(f"Group {group.node}: ports {ports} are too many to publish; use the host's address.")
     return result
 
 

@@ -17,7 +17,9 @@ from .._hosts.model import HostsError
 
 TIMEOUT = 120
 _CANDIDATES = ("podman", "docker")
-_HINT = "install podman and netavark and run Ansible as root (hosts must be reachable by their addresses), or start docker."
+_HINT = (
+    "install podman and netavark and run Ansible as root (hosts must be reachable by their addresses), or start docker."
+)
 
 
 class EngineError(Exception):

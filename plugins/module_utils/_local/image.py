@@ -9,12 +9,12 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._hosts.model import Group, HostsError
 from . import cache, machine, sources
+from .ability import find_ability
 from .design import Image
 from .engine import Engine, EngineError, run_program
 
@@ -55,7 +55,11 @@ def wish_of(group: Group, registry: str, release: dict[str, str]) -> tuple[Wish,
         if not _REFERENCE.fullmatch(own):
             raise HostsError(f"{own!r} is not the name of an image of a container registry.")
         return Wish(own), ""
-    warning = f"The local cloud has no image {group.image!r}; group {group.node} gets one by its distribution." if mark else ""
+    warning = (
+        f"The local cloud has no image {group.image!r}; group {group.node} gets one by its distribution."
+        if mark
+        else ""
+    )
     return _by_distribution(group.distribution.lower(), group.version, registry, release, warning, group.node)
 
 
@@ -67,30 +71,35 @@ def login_user(wish: Wish) -> str:
 class Images:
     """Gives each wish an image that boots; knows what it built and tells it in `warnings`."""
 
-    def __init__(self, engine: Engine, files: Path, user: str, ability: Callable[[Engine, str], Engine]) -> None:
+    def __init__(self, engine: Engine, files: Path, user: str) -> None:
         self.engine = engine
         self.files = files
         self.user = user
-        self.ability = ability
         self.warnings: list[str] = []
 
     def get(self, wish: Wish) -> Image:
         """Return the image for a wish, building it when it is not there; raises HostsError."""
-        user = self.user or login_user(wish)
-        tag = f"{REPOSITORY}/host:{wish.name}-{digest(self.files, user)}"
-        if self._exists(tag):
-            return Image(tag, user)
+        asked, user = wish, self.user or login_user(wish)
+        tag = f"{REPOSITORY}/host:{wish.name}-{digest(self.files, authorities(), user)}"
         try:
-            base, found = self._base(wish)
-            if found != wish:
-                return self.get(found)
-            self._build(self.ability(self.engine, base), base, user, tag)
+            if not self._exists(tag):
+                with cache.lock("image"):
+                    wish = self._make(wish, user, tag)
         except EngineError as error:
             raise HostsError(
                 f"The image of the hosts ({wish.name}) could not be made: {error}.",
                 "see docs/clouds/local.md, section Images.",
             ) from error
-        return Image(tag, user)
+        return Image(tag, user) if wish == asked else self.get(wish)
+
+    def _make(self, wish: Wish, user: str, tag: str) -> Wish:
+        """Build the image `tag`, if no other run did meanwhile; return the wish, or what is possible instead."""
+        if self._exists(tag):
+            return wish
+        base, found = self._base(wish)
+        if found == wish:
+            self._build(find_ability(self.engine, base).engine(self.engine), base, user, tag)
+        return found
 
     def _exists(self, tag: str) -> bool:
         return bool(self.engine.run("images", "-q", tag).strip())
@@ -137,12 +146,15 @@ class Images:
         program = shutil.which("mmdebstrap")
         if program is None or release.get("ID") not in _DEFAULT_VERSIONS:
             raise HostsError(
-                f"There is no image to start from: no registry with {wish.reference} is in reach, and it cannot be made here.",
+                f"There is no image to start from: no registry with {wish.reference} is in reach,"
+                " and it cannot be made here.",
                 "install mmdebstrap (on Debian or Ubuntu), or make a registry reachable.",
             )
         with tempfile.TemporaryDirectory(prefix="continuum-image-") as folder:
             archive = f"{folder}/base.tar"
-            run_program([program, *bootstrap_options(release, archive, own_sources(release, Path(folder)))], BUILD_SECONDS)
+            run_program(
+                [program, *bootstrap_options(release, archive, own_sources(release, Path(folder)))], BUILD_SECONDS
+            )
             self.engine.run("import", archive, tag, timeout=BUILD_SECONDS)
         return tag
 
@@ -150,19 +162,21 @@ class Images:
         with tempfile.TemporaryDirectory(prefix="continuum-image-") as folder:
             context = Path(folder) / "context"
             shutil.copytree(self.files, context)
-            copy_authorities(context / "extra-ca")
+            copy_authorities(authorities(), context / "extra-ca")
             limits = machine.limit_options() if engine.name == "podman" else []
             arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"LOGIN_USER={user}"]
             engine.run("build", "-q", *limits, *arguments, "-t", tag, str(context), timeout=BUILD_SECONDS)
 
 
-def digest(files: Path, user: str) -> str:
+def digest(files: Path, extra: list[Path], user: str) -> str:
     """Return a short digest of all that makes an image from its base; raises HostsError without the files."""
     found = sorted(path for path in files.iterdir() if path.is_file()) if files.is_dir() else []
     if not found:
-        raise HostsError(f"There are no files for the image in {files}.", "set image_files to files/image of role cloud_local.")
+        raise HostsError(
+            f"There are no files for the image in {files}.", "set image_files to files/image of role cloud_local."
+        )
     content = hashlib.sha256(user.encode())
-    for path in found:
+    for path in [*found, *extra]:
         content.update(path.name.encode() + b"\0" + path.read_bytes())
     return content.hexdigest()[:12]
 
@@ -170,12 +184,12 @@ def digest(files: Path, user: str) -> str:
 def bootstrap_options(release: dict[str, str], archive: str, mirrors: list[str]) -> list[str]:
     """Return the words after `mmdebstrap`."""
     slim = [f"--dpkgopt={option}" for option in ("force-unsafe-io", *_SLIM)]
-    fixed = ["--quiet", "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"']
+    fixed = ["--quiet", "--variant=minbase", "--mode=root"]
     return [*fixed, *slim, f"--include={PACKAGES}", release.get("VERSION_CODENAME", ""), archive, *mirrors]
 
 
 def own_sources(release: dict[str, str], folder: Path, root: Path = Path("/etc/apt")) -> list[str]:
-    """Write the package sources of the machine's own distribution into `folder`, return the arguments for mmdebstrap."""
+    """Write the package sources of the machine's own distribution into `folder`, return mmdebstrap's arguments."""
     parts = root / "sources.list.d"
     lists = [root / "sources.list", *sorted(parts.glob("*.list"))]
     identity = (release.get("VERSION_CODENAME", ""), release.get("ID", ""))
@@ -189,10 +203,15 @@ def own_sources(release: dict[str, str], folder: Path, root: Path = Path("/etc/a
     return lines
 
 
-def copy_authorities(target: Path, root: Path = Path("/usr/local/share/ca-certificates")) -> None:
-    """Copy the certificate authorities that this machine trusts in addition to those of its distribution."""
+def authorities(root: Path = Path("/usr/local/share/ca-certificates")) -> list[Path]:
+    """Return the certificate authorities that this machine trusts in addition to those of its distribution."""
+    return sorted(path for path in root.rglob("*.crt") if path.is_file()) if root.is_dir() else []
+
+
+def copy_authorities(paths: list[Path], target: Path) -> None:
+    """Copy certificate authorities into a new folder."""
     target.mkdir()
-    for number, path in enumerate(sorted(root.rglob("*.crt")) if root.is_dir() else []):
+    for number, path in enumerate(paths):
         shutil.copyfile(path, target / f"{number}-{path.name}")
 
 

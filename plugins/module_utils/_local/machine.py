@@ -25,7 +25,10 @@ IPv4 = ipaddress.IPv4Network
 
 
 def limit_options() -> list[str]:
-    """Return the options that keep an engine from asking for more than it may give: it lowers the number of processes itself."""
+    """Return the options that keep an engine from asking for more than this process may give.
+
+    podman lowers its own number of processes to the machine's pid_max, so that is the most it can give.
+    """
     result = []
     for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
         hard = resource.getrlimit(number)[1]
@@ -53,7 +56,9 @@ def make_room_for(hosts: int, path: Path = _INOTIFY) -> str:
             f"This machine has room for {now} inotify instances, too few for {hosts} hosts.",
             f"run: sysctl -w fs.inotify.max_user_instances={goal}",
         ) from error
-    return f"fs.inotify.max_user_instances was {now}, too few for {hosts} hosts; it is {goal} until the machine restarts."
+    return (
+        f"fs.inotify.max_user_instances was {now}, too few for {hosts} hosts; it is {goal} until the machine restarts."
+    )
 
 
 def taken_subnets(routes: str | None = None, resolver: str | None = None) -> list[IPv4]:
@@ -71,7 +76,7 @@ def taken_subnets(routes: str | None = None, resolver: str | None = None) -> lis
 
 
 def free_port(protocol: str, address: str, first: int, size: int, taken: Iterable[tuple[str, int]]) -> int | None:
-    """Return the first port from `first` on where `size` ports in a row are free on the machine, None when there are none."""
+    """Return the first port from `first` on where `size` ports in a row are free on the machine, None without one."""
     known = set(taken)
     port = first
     while port + size <= 65536:

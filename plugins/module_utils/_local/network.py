@@ -18,9 +18,9 @@ FIRST_HOST = 10
 
 
 def free_subnet(infrastructure: str, name: str, taken: Iterable[IPv4]) -> IPv4:
-    """Return a network that overlaps none of `taken`; where the search starts depends on the names, so that runs seldom meet.
+    """Return a network that overlaps none of `taken`; raises HostsError when there is none.
 
-    Raises HostsError when all are taken.
+    Where the search starts depends on the names, so that two runs seldom want the same.
     """
     busy = list(taken)
     for subnet in _candidates(f"{infrastructure}/{name}"):
@@ -41,9 +41,9 @@ def given_subnet(name: str, cidr: str) -> IPv4:
 
 
 def choose_address(subnet: IPv4, number: int, used: Iterable[str]) -> str:
-    """Return the address of host `number`: the network's plus 10 plus the number when it is free, else the first free one.
+    """Return the address of host `number`; raises HostsError when the network is full.
 
-    Raises HostsError when the network is full.
+    It is the network's plus 10 plus the number when that is free, else the first free one.
     """
     busy = set(used)
     for place in (FIRST_HOST + number, *range(FIRST_HOST, subnet.num_addresses - 1), *range(2, FIRST_HOST)):

@@ -34,7 +34,9 @@ def choose_places(
             result[wanted.name] = Place(wanted, name, _first_subnet(known[name]), True)
             continue
         if wanted.provider_id:
-            raise HostsError(f"There is no network {name} in the container engine.", "create it, or leave out provider_id.")
+            raise HostsError(
+                f"There is no network {name} in the container engine.", "create it, or leave out provider_id."
+            )
         if wanted.cidr:
             subnet = network.given_subnet(wanted.name, wanted.cidr)
         else:
@@ -55,7 +57,9 @@ def make_places(engine: Engine, infrastructure: str, places: dict[str, Place]) -
                 _make(engine, infrastructure, places[name])
                 break
             except EngineError as error:
-                again = choose_places(infrastructure, [place.network for place in places.values()], api.list_networks(engine))
+                again = choose_places(
+                    infrastructure, [place.network for place in places.values()], api.list_networks(engine)
+                )
                 if again[name].exists:
                     break
                 if places[name].network.cidr or attempt == _ATTEMPTS - 1:

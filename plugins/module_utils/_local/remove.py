@@ -21,16 +21,11 @@ _PAUSE = 0.5
 def delete_hosts(
     engine: Engine, infrastructure: str, observed: seen.Seen, doomed: Iterable[Host], staying: Iterable[int]
 ) -> None:
-    """Remove hosts and their volumes; the infrastructure goes on knowing the highest number it ever used.
-
-    Raises EngineError.
-    """
+    """Remove hosts; the infrastructure goes on knowing the highest number it ever used. Raises EngineError."""
     going = list(doomed)
-    if not going:
-        return
-    remember_last(engine, infrastructure, observed, going, staying)
-    api.remove_hosts(engine, [host.name for host in going])
-    in_parallel(lambda name: api.remove_volume(engine, name), orphans(observed, [host.id for host in going]))
+    if going:
+        remember_last(engine, infrastructure, observed, going, staying)
+        api.remove_hosts(engine, [host.name for host in going])
 
 
 def remember_last(
@@ -45,23 +40,27 @@ def remember_last(
     in_parallel(lambda name: api.remove_volume(engine, name), observed.marks)
 
 
-def orphans(observed: seen.Seen, numbers: Iterable[int]) -> list[str]:
-    """Return the volumes of the hosts with these numbers that no other host mounts."""
-    gone = {str(number) for number in numbers}
-    others = {
-        volume for host in observed.hosts if str(host.id) not in gone for volume in host.facts.get("volumes", [])
-    }
-    return [
-        volume.name
-        for volume in observed.volumes
-        if volume.labels.get(seen.INSTANCE) in gone and volume.name not in others
-    ]
+def stale_volumes(observed: seen.Seen, staying: Iterable[Host], coming: Iterable[int]) -> list[str]:
+    """Return the volumes of hosts that are neither `staying` nor `coming` (numbers), but those that a host mounts."""
+    stay = list(staying)
+    alive = {str(number) for number in [*(host.id for host in stay), *coming]}
+    mounted = {volume for host in stay for volume in host.facts.get("volumes", [])}
+    owners = {volume.name: volume.labels.get(seen.INSTANCE) for volume in observed.volumes}
+    return [name for name, owner in owners.items() if owner and owner not in alive and name not in mounted]
+
+
+def remove_volumes(engine: Engine, names: Iterable[str]) -> None:
+    """Remove volumes; raises EngineError naming the first one that cannot be removed."""
+    failed = in_parallel(lambda name: api.remove_volume(engine, name), names)
+    if failed:
+        raise EngineError(f"volume {failed[0][0]} cannot be removed: {failed[0][1]}")
 
 
 def destroy(engine: Engine, infrastructure: str, observed: seen.Seen) -> list[str]:
-    """Remove all of an infrastructure and look by label that nothing is left; return the names of the hosts that went.
+    """Remove all of an infrastructure and look by label that nothing is left; return the names of its hosts.
 
-    Runs that were killed may still be creating, so it looks several times. Raises HostsError naming what is left and why.
+    Runs that were killed may still be creating, so it looks several times. Raises HostsError naming what is left, and
+    why.
     """
     deleted: dict[str, None] = {}
     reasons: dict[str, str] = {}
@@ -75,7 +74,9 @@ def destroy(engine: Engine, infrastructure: str, observed: seen.Seen) -> list[st
         deleted.update(dict.fromkeys(host.name for host in observed.hosts))
         reasons = _remove_all(engine, observed)
     left = "; ".join(f"{name} ({reasons.get(name.split(' ')[-1], 'it came back')})" for name in names_of(observed))
-    raise HostsError(f"Infrastructure {infrastructure} is not destroyed, left: {left}.", "remove the reason and destroy again.")
+    raise HostsError(
+        f"Infrastructure {infrastructure} is not destroyed, left: {left}.", "remove the reason and destroy again."
+    )
 
 
 def names_of(observed: seen.Seen) -> list[str]:
@@ -96,5 +97,7 @@ def _remove_all(engine: Engine, observed: seen.Seen) -> dict[str, str]:
         except EngineError as error:
             reasons.update(dict.fromkeys(hosts, str(error)))
     reasons.update(in_parallel(lambda name: api.remove_volume(engine, name), [item.name for item in observed.volumes]))
-    reasons.update(in_parallel(lambda name: api.remove_network(engine, name), [item.name for item in observed.networks]))
+    reasons.update(
+        in_parallel(lambda name: api.remove_network(engine, name), [item.name for item in observed.networks])
+    )
     return reasons

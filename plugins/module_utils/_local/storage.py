@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._hosts.model import Group, HostsError, Slot, Volume
@@ -33,7 +33,8 @@ def instance_name(infrastructure: str, group: Group, number: int) -> str:
 def mounts_of(infrastructure: str, groups: Sequence[Group], slot: Slot, slots: Iterable[Slot]) -> list[Mount]:
     """Return what the host `slot` mounts: the shares, what others mount below a share, and its own volumes.
 
-    `slots` are all hosts that there will be. A volume of another group below a share is the one of that group's first host.
+    `slots` are all hosts that there will be. A volume of another group below a share is the one of that group's first
+    host.
     """
     group = next(item for item in groups if item.node == slot.node)
     found = {share: _share(infrastructure, share) for share in group.shares}
@@ -48,6 +49,19 @@ def mounts_of(infrastructure: str, groups: Sequence[Group], slot: Slot, slots: I
     for volume in _mounted(group):
         found[volume.mount] = _own(infrastructure, group, slot.id, volume)
     return [found[path] for path in sorted(found)]
+
+
+def check_volumes(groups: Iterable[Group], exists: Callable[[str], bool]) -> None:
+    """Raise HostsError when a volume that a template names does not exist, or when two of a group have one name."""
+    for group in groups:
+        names = [slug(volume.name) for volume in group.volumes]
+        if len(set(names)) != len(names):
+            raise HostsError(f"Group {group.node} has two volumes whose names are too alike.")
+        for volume in _mounted(group):
+            if volume.volume_id and not (ENGINE_NAME.fullmatch(volume.volume_id) and exists(volume.volume_id)):
+                raise HostsError(
+                    f"There is no volume {volume.volume_id!r} in the container engine.", "create it first."
+                )
 
 
 def storage_warnings(groups: Iterable[Group]) -> list[str]:
@@ -79,8 +93,6 @@ def _share(infrastructure: str, path: str) -> Mount:
 
 def _own(infrastructure: str, group: Group, number: int, volume: Volume) -> Mount:
     if volume.volume_id:
-        if not ENGINE_NAME.fullmatch(volume.volume_id):
-            raise HostsError(f"{volume.volume_id!r} is not the name of a volume of the container engine.")
         return Mount(volume.volume_id, volume.mount)
     labels = {
         seen.INFRASTRUCTURE: infrastructure,

@@ -9,14 +9,22 @@ if ! command -v apt-get >/dev/null; then
     echo "only images of the Debian family can be hosts of the local cloud" >&2
     exit 1
 fi
+# The lists of packages stay in the image: a host then brings them up to date in a third of the time.
+apt-get -qq update
 # shellcheck disable=SC2086
-if ! dpkg -s $packages >/dev/null 2>&1; then
-    apt-get -qq update
-    # shellcheck disable=SC2086
-    apt-get -qq install -y --no-install-recommends $packages
-fi
-apt-get clean
+apt-get -qq install -y --no-install-recommends $packages
+rm -rf /var/cache/apt/archives/*.deb /var/cache/apt/*.bin /etc/apt/apt.conf.d/99mmdebstrap
+
 update-ca-certificates >/dev/null
+if [ -n "$(ls /usr/local/share/ca-certificates/continuum)" ]; then
+    # Programs that bring their own authorities have to be told of further ones.
+    names="CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS PIP_CERT REQUESTS_CA_BUNDLE SSL_CERT_FILE"
+    for name in $names; do
+        echo "$name=/etc/ssl/certs/ca-certificates.crt" >>/etc/environment
+    done
+    echo "Defaults env_keep += \"$names\"" >/etc/sudoers.d/continuum-ca
+    chmod 0440 /etc/sudoers.d/continuum-ca
+fi
 
 if ! id "$LOGIN_USER" >/dev/null 2>&1; then
     useradd --create-home --shell /bin/bash --uid 1000 "$LOGIN_USER" || useradd --create-home --shell /bin/bash "$LOGIN_USER"

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting, stopping and removing what is there; waiting for hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from .._hosts.model import BROKEN, RUNNING, STOPPED, Host, HostsError
+from .._hosts.result import Outcome, host_line, instances, resource_lines
+from .._hosts.wait import wait_for_ssh
+from . import api, machine, seen
+from .create import in_parallel
+from .engine import Engine
+from .remove import destroy, names_of
+from .request import Request
+
+
+def absent(engine: Engine, request: Request) -> Outcome:
+    """Remove an infrastructure; raises HostsError when something is left."""
+    observed = api.observe(engine, request.infrastructure)
+    outcome = Outcome(before=lines(observed, observed.hosts), changed=bool(names_of(observed)))
+    outcome.deleted = [host.name for host in observed.hosts]
+    if outcome.changed and not request.check:
+        outcome.deleted = destroy(engine, request.infrastructure, observed)
+    return outcome
+
+
+def started(engine: Engine, request: Request) -> Outcome:
+    """Start all hosts that are stopped and wait until all answer; raises HostsError."""
+    observed = _alive(api.observe(engine, request.infrastructure))
+    asleep = [host for host in observed.hosts if host.state != RUNNING]
+    outcome = _switched(observed, RUNNING, request.check)
+    outcome.started = [host.name for host in asleep]
+    if not request.check:
+        outcome.warnings += start_hosts(engine, asleep)
+        wait_for_hosts(engine, request, observed.hosts)
+    return outcome
+
+
+def stopped(engine: Engine, request: Request) -> Outcome:
+    """Stop all hosts that run."""
+    observed = _alive(api.observe(engine, request.infrastructure))
+    running = [host.name for host in observed.hosts if host.state == RUNNING]
+    outcome = _switched(observed, STOPPED, request.check)
+    outcome.stopped = running
+    if running and not request.check:
+        api.stop_hosts(engine, running)
+    return outcome
+
+
+def start_hosts(engine: Engine, asleep: Sequence[Host]) -> list[str]:
+    """Start hosts; return warnings. Raises HostsError naming those that do not start."""
+    if not asleep:
+        return []
+    warning = machine.make_room_for(len(api.list_hosts(engine)))
+    failed = in_parallel(lambda host: api.start_host(engine, host.name), asleep)
+    if failed:
+        raise HostsError("; ".join(f"Host {host.name} does not start: {reason}" for host, reason in failed) + ".")
+    return [warning] if warning else []
+
+
+def wait_for_hosts(engine: Engine, request: Request, hosts: Iterable[Host]) -> None:
+    """Wait until all hosts answer by SSH; raises HostsError naming those that do not, and what they said last."""
+    by_address = {str(host.facts.get("private_ip") or ""): host for host in hosts}
+    silent = wait_for_ssh([address for address in by_address if address], request.timeout)
+    if not silent:
+        return
+    states = {host.name: host.state for host in api.list_hosts(engine, request.infrastructure)}
+    names = [by_address[address].name for address in silent]
+    parts = [f"{name} ({states.get(name, 'gone')}; last words: {api.last_log_lines(engine, name)})" for name in names]
+    raise HostsError(
+        f"No answer by SSH within {request.timeout} s from {', '.join(parts)}.",
+        f"run again to wait longer, or look into the host: {engine.name} exec -it {names[0]} journalctl",
+    )
+
+
+def lines(observed: seen.Seen, hosts: Iterable[Host]) -> list[str]:
+    """Return the lines of a diff for `hosts` and for the observed networks and volumes."""
+    networks = {item.name: ", ".join(item.subnets) for item in observed.networks}
+    volumes = {item.name: "" for item in observed.volumes if seen.LAST not in item.labels}
+    return [*map(host_line, hosts), *resource_lines("network", networks), *resource_lines("volume", volumes)]
+
+
+def _alive(observed: seen.Seen) -> seen.Seen:
+    hosts = sorted((host for host in observed.hosts if host.state != BROKEN), key=lambda host: host.id)
+    return replace(observed, hosts=tuple(hosts))
+
+
+def _switched(observed: seen.Seen, state: str, check: bool) -> Outcome:
+    after = [replace(host, state=state) for host in observed.hosts]
+    return Outcome(
+        instances=instances(observed.hosts if check else after),
+        changed=any(host.state != state for host in observed.hosts),
+        before=lines(observed, observed.hosts),
+        after=lines(observed, after),
+    )
