@@ -103,7 +103,7 @@ def test_every_type_is_described_and_has_a_known_parent(section: str) -> None:
 def test_what_a_node_type_names_exists(name: str) -> None:
     body = library()["node_types"][name]
     for requirement in body.get("requirements", []):
-        ((_, content),) = requirement.items()
+        (content,) = requirement.values()
         for key, section in (
             ("node", "node_types"),
             ("capability", "capability_types"),
@@ -134,9 +134,9 @@ def test_our_operations_name_roles_of_this_collection() -> None:
                 implementation = operation["implementation"]
                 if implementation.endswith((".yml", ".yaml")):
                     continue
-                role, _, entry = implementation.removeprefix("continuum.im.").partition("/")
+                role, *entries = implementation.removeprefix("continuum.im.").split("/")
                 specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())
-                options = specs["argument_specs"][entry or "main"]["options"]
+                options = specs["argument_specs"][entries[0] if entries else "main"]["options"]
                 assert set(operation.get("inputs", {})) <= set(options), f"{name}: {implementation}"
 
 
