@@ -39,6 +39,7 @@ _raw:
 """
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
@@ -64,7 +65,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError("tosca_playbook takes exactly one template.")
         # Taken as they are, never templated: they are text of users.
         available = variables or {}
-        chosen = {name: available[name] for name in _CHOICES if name in available}
+        chosen = _plain({name: available[name] for name in _CHOICES if name in available})
         home = Home.of(os.environ)
         try:
             deployment = translate(str(terms[0]), chosen, os.getcwd(), home)
@@ -80,6 +81,12 @@ class LookupModule(LookupBase):
         parent = tempfile.mkdtemp(prefix="continuum-")
         atexit.register(shutil.rmtree, parent, ignore_errors=True)
         return os.path.join(parent, name)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values as plain Python data: Ansible's own types carry tags that no YAML writer knows."""
+    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return found
 
 
 def _is_dry() -> bool:

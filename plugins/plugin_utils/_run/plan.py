@@ -24,6 +24,7 @@ from .evaluate import Instance, Scene, evaluate
 from .hosts import Step, hosts_file, is_reachable
 
 VERSION = 1
+PREFIX = "continuum.im."
 BASE = "base"
 NAMES = "hosts"
 NODE = "node:"
@@ -53,7 +54,7 @@ def plan_hosts(
 
     `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new
     names. `roles`: the roles
-    of all steps of the host. `digests`: what to record when all went well. `everything` ignores the record.
+    of this collection that run on the host, by their short names. `digests`: what to record when all went well. `everything` ignores the record.
     """
     names = _digest(record["salt"], hosts_file(instances))
     result = []
@@ -70,6 +71,7 @@ def plan_hosts(
             groups.append("im_informed")
         if groups:
             roles = list(dict.fromkeys(step["role"] for step in _steps_of(item, steps)))
+            roles = [role.removeprefix(PREFIX) for role in roles if role.startswith(PREFIX)]
             result.append({"name": item["name"], "groups": groups, "roles": roles, "digests": {**wanted, NAMES: names}})
     return result
 

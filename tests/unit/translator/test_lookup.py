@@ -11,6 +11,7 @@ import pytest
 from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.module_utils.common.collections import ImmutableDict
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.continuum.im.plugins.lookup.tosca_playbook import LookupModule
 
 Look = Callable[..., Path]
@@ -31,6 +32,15 @@ def test_a_project_is_written(look: Look, tmp_path: Path) -> None:
     path = look("slurm", infrastructure="mine", inputs={"wn_num": 1})
     assert path == tmp_path / "projects" / "mine" / "deploy.yml"
     assert (path.parent / "topology.yml").exists()
+
+
+def test_values_with_the_tags_of_ansible_are_plain_data(look: Look) -> None:
+    tagged = DataLoader().load(
+        '{"inputs": {"wn_num": 3, "slurm_dbd": true, "fe_dns_name": "a.b"}, "infrastructure": "mine"}'
+    )
+    text = (look("slurm", **tagged).parent / "topology.yml").read_text()
+    assert "count: 3" in text
+    assert "a.b" in text
 
 
 @pytest.mark.parametrize("option", ["check", "syntax", "listtasks"])

@@ -84,7 +84,7 @@ def test_a_new_infrastructure_runs_everything() -> None:
     planned = plan(read_record(None), THREE)
     assert planned["t-front-0"]["groups"] == ["im_step_lrms", "im_pending"]
     assert planned["t-wn-1"]["groups"] == ["im_step_worker", "im_pending"]
-    assert planned["t-wn-1"]["roles"] == ["continuum.im.slurm_worker"]
+    assert planned["t-wn-1"]["roles"] == ["slurm_worker"]
 
 
 def test_nothing_is_left_to_do_afterwards() -> None:
