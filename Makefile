@@ -90,5 +90,5 @@ build: setup ## build the collection's tarball in dist/
 
 .PHONY: clean
 clean: ## remove what tests and builds made (not .venv, not deployments)
-	rm -rf build dist htmlcov tests/output .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
+	rm -rf build dist htmlcov tests/output .coverage .coverage.* .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
 	find plugins tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

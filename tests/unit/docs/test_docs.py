@@ -51,10 +51,11 @@ def test_playbook(playbook: str) -> None:
 @pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()))
 def test_role(role: str) -> None:
     assert f"| [{role}](../roles/{role}/README.md) |" in REFERENCE
+    kind, name = ("clouds", role.removeprefix("cloud_")) if role.startswith("cloud_") else ("roles", role)
+    assert f"({kind}/{name}.md)" in REFERENCE
+    assert (DOCS / kind / f"{name}.md").is_file()
     assert (ROOT / "roles" / role / "README.md").is_file()
     assert (ROOT / "roles" / role / "meta" / "argument_specs.yml").is_file()
-    if role.startswith("cloud_"):
-        assert (DOCS / "clouds" / f"{role.removeprefix('cloud_')}.md").is_file()
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -104,12 +105,16 @@ def test_template(template: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
-    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
-    assert not broken
+    assert not [link for link in links(page) if not (page.parent / link).exists()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_page_of_docs_can_be_found_from_the_index(page: Path) -> None:
-    if DOCS in page.parents and page.parent == DOCS and page.name != "index.md":
-        assert f"({page.name})" in (DOCS / "index.md").read_text()
+def test_every_page_is_linked_from_another() -> None:
+    linked = {(page.parent / link).resolve() for page in PAGES for link in links(page)}
+    lonely = [str(page.relative_to(ROOT)) for page in DOCS.rglob("*.md") if page.resolve() not in linked]
+    assert not lonely
+
+
+def links(page: Path) -> list[str]:
+    """Relative links, without the anchors."""
+    found = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    return [link for link in found if "://" not in link]
