@@ -36,13 +36,15 @@ options:
     type: dict
     default: {}
   version:
-    description: Version of the O(packages). If no source of the host has it, the newest there is is taken, with a warning.
+    description:
+      - Version of those O(packages) that have the same version as O(version_of).
+      - If no source of the host has it, the preferred version of the source is taken, with a warning.
     type: str
     default: ""
-  version_warning:
-    description: Whether to give this warning.
-    type: bool
-    default: true
+  version_of:
+    description: Name of the package that O(version) is about. Empty for no warning.
+    type: str
+    default: ""
   facts:
     description: Return the facts about distribution, package manager, platform, default address and virtualization.
     type: bool
@@ -167,7 +169,7 @@ import pwd
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -216,7 +218,7 @@ class Packages:
         """Return those that are not installed (in the wanted version)."""
         raise NotImplementedError
 
-    def versions(self, name: str) -> list[str]:
+    def versions(self, names: list[str]) -> dict[str, list[str]]:
         """Return the versions that the sources have, the preferred one first."""
         raise NotImplementedError
 
@@ -261,9 +263,9 @@ class Apt(Packages):
             if name not in present or entry not in (name, f"{name}={present[name]}")
         ]
 
-    def versions(self, name: str) -> list[str]:
-        _code, output, _error = self._run(["apt-cache", "madison", name])
-        return [line.split("|")[1].strip() for line in output.splitlines() if line.count("|") == 2]
+    def versions(self, names: list[str]) -> dict[str, list[str]]:
+        _code, output, _error = self._run(["apt-cache", "madison", *names])
+        return _by_name(line.split("|")[:2] for line in output.splitlines() if line.count("|") == 2)
 
     def refresh(self) -> None:
         try:
@@ -293,10 +295,10 @@ class Dnf(Packages):
                 gone.append(entry)
         return gone
 
-    def versions(self, name: str) -> list[str]:
-        form = "%{version}-%{release}\n"
-        _code, output, _error = self._run(["dnf", "--quiet", "repoquery", f"--queryformat={form}", name])
-        return list(reversed(output.split()))
+    def versions(self, names: list[str]) -> dict[str, list[str]]:
+        form = "%{name} %{version}-%{release}\n"
+        _code, output, _error = self._run(["dnf", "--quiet", "repoquery", f"--queryformat={form}", *names])
+        return _by_name(line.split(" ") for line in reversed(output.splitlines()))
 
     def refresh(self) -> None:
         pass
@@ -304,6 +306,16 @@ class Dnf(Packages):
     def install(self, wanted: list[str]) -> None:
         names = [entry.replace("=", "-", 1) for entry in wanted]
         self._do("dnf", "--quiet", "--assumeyes", "--setopt=install_weak_deps=False", "install", *names)
+
+
+def _by_name(pairs: Iterable[list[str]]) -> dict[str, list[str]]:
+    """Collect pairs of name and version; every version once."""
+    found: dict[str, list[str]] = {}
+    for name, version in pairs:
+        versions = found.setdefault(name.strip(), [])
+        if version.strip() not in versions:
+            versions.append(version.strip())
+    return found
 
 
 def os_family(release: str = "/etc/os-release") -> str:
@@ -360,14 +372,13 @@ class HostConfig:
             with open(path, "wb") as stream:
                 stream.write(wanted)
 
-    def packages(self, manager: Packages, wanted: list[str], version: str = "", warning: bool = True) -> None:
+    def packages(self, manager: Packages, wanted: list[str], version: str = "", version_of: str = "") -> None:
         """Install what is missing."""
-        missing = manager.missing(wanted)
         if version:
             if not self._check:
                 manager.refresh()
-            wanted = self._versions(manager, wanted, version, warning)
-            missing = manager.missing(wanted)
+            wanted = self._versions(manager, wanted, version, version_of)
+        missing = manager.missing(wanted)
         if not missing:
             return
         self.installed = missing
@@ -420,19 +431,16 @@ class HostConfig:
                 self._systemctl("restart", name)
                 self.restarted.append(name)
 
-    def _versions(self, manager: Packages, wanted: list[str], version: str, warning: bool) -> list[str]:
-        """Add the version to the names of the packages, if there is such a version."""
-        result = []
-        for name in wanted:
-            there = manager.versions(name)
-            fitting = [item for item in there if is_version(item, version)]
-            result.append(f"{name}={fitting[0]}" if fitting else name)
-            if warning and not fitting and there and not any(is_version(item, version) for item in there):
-                self.warnings.append(
-                    f"Version {version} of {name} was asked for; the package sources of this host have "
-                    f"{', '.join(dict.fromkeys(there))}, and {there[0]} is used."
-                )
-        return result
+    def _versions(self, manager: Packages, wanted: list[str], version: str, version_of: str) -> list[str]:
+        """Add the version to the names of the packages that have it in a source."""
+        there = manager.versions(wanted)
+        if there.get(version_of) and not any(is_version(found, version) for found in there[version_of]):
+            self.warnings.append(
+                f"Version {version} of {version_of} was asked for; the package sources of this host have "
+                f"{', '.join(there[version_of])}; {there[version_of][0]} is used."
+            )
+        fitting = {name: [found for found in there.get(name, []) if is_version(found, version)] for name in wanted}
+        return [f"{name}={fitting[name][0]}" if fitting[name] else name for name in wanted]
 
     def _owner(self, owner: str, group: str) -> tuple[int, int]:
         """Return the numbers of user and group; -1 for those that a real run would have made."""
@@ -581,7 +589,7 @@ def main() -> None:
             "packages": {"type": "list", "elements": "str", "default": []},
             "packages_of": {"type": "dict", "default": {}},
             "version": {"type": "str", "default": ""},
-            "version_warning": {"type": "bool", "default": True},
+            "version_of": {"type": "str", "default": ""},
             "facts": {"type": "bool", "default": False},
             "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
             "services": {"type": "list", "elements": "dict", "default": [], "options": SERVICE},
@@ -599,7 +607,7 @@ def main() -> None:
             family = os_family()
             names = package_names(given["packages"], given["packages_of"], family)
             manager = Dnf(run) if family == "redhat" else Apt(run)
-            host.packages(manager, names, given["version"], given["version_warning"])
+            host.packages(manager, names, given["version"], given["version_of"])
         for wanted in given["files"]:
             host.file(wanted)
         host.services(given["services"])

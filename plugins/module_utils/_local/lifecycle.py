@@ -85,8 +85,7 @@ def lines(observed: seen.Seen, hosts: Iterable[Host]) -> list[str]:
 
 
 def _alive(observed: seen.Seen) -> seen.Seen:
-    hosts = sorted((host for host in observed.hosts if host.state != BROKEN), key=lambda host: host.id)
-    return replace(observed, hosts=tuple(hosts))
+    return replace(observed, hosts=tuple(host for host in observed.hosts if host.state != BROKEN))
 
 
 def _switched(observed: seen.Seen, state: str, check: bool) -> Outcome:

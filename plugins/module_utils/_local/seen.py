@@ -60,7 +60,7 @@ class Seen:
 def read_podman_hosts(answer: Iterable[Mapping[str, Any]]) -> list[Host]:
     """Return the hosts in the answer of `podman ps --format json`."""
     found = [_host(item["Id"], item["Names"][0], item.get("Labels"), str(item["State"])) for item in answer]
-    return [host for host in found if host is not None]
+    return _in_order(found)
 
 
 def read_docker_hosts(answer: Iterable[Mapping[str, Any]]) -> list[Host]:
@@ -69,7 +69,7 @@ def read_docker_hosts(answer: Iterable[Mapping[str, Any]]) -> list[Host]:
         _host(item["Id"], item["Name"].lstrip("/"), item["Config"].get("Labels"), item["State"]["Status"])
         for item in answer
     ]
-    return [host for host in found if host is not None]
+    return _in_order(found)
 
 
 def read_podman_networks(answer: Iterable[Mapping[str, Any]]) -> list[SeenNetwork]:
@@ -104,6 +104,10 @@ def read_facts(text: str | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _in_order(found: Iterable[Host | None]) -> list[Host]:
+    return sorted((host for host in found if host is not None), key=lambda host: host.id)
 
 
 def _host(cloud_id: str, name: str, labels: Mapping[str, str] | None, status: str) -> Host | None:
