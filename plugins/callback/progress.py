@@ -11,6 +11,7 @@ author: continuum.im authors (@continuum-im)
 short_description: One line a phase instead of a wall of tasks
 description:
   - Shows each play that has hosts as one line, with its hosts and the time it took, then what failed in full.
+  - A play that takes longer is announced, and what modules on the controller tell meanwhile is shown at once.
   - Ends with a table that says which host ran which roles.
   - Warnings and the messages of M(ansible.builtin.debug) are shown.
   - For everything else use the default callback.
@@ -24,16 +25,65 @@ extends_documentation_fragment:
   - default_callback
 """
 
+import atexit
 import collections
 import json
 import os
+import tempfile
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.continuum.im.plugins.module_utils._hosts.progress import VARIABLE
 
 _QUIET = {"infrastructure"}
+_ANNOUNCED_AFTER = 3.0
+_INDENT = " " * 9
+
+
+class Follower:
+    """Shows the lines that modules append to a file, and calls `tick` again and again, until it is stopped.
+
+    `show` must take the display's lock, as Ansible's own does: Ansible holds it while it forks workers.
+    """
+
+    def __init__(self, show: Callable[[str], None], tick: Callable[[], None]) -> None:
+        self._show, self._tick = show, tick
+        handle, self._path = tempfile.mkstemp(prefix="continuum-progress-")
+        os.close(handle)
+        self._read = 0
+        self._end = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
+        os.environ[VARIABLE] = self._path
+        self._thread.start()
+
+    def drain(self) -> None:
+        """Show what is there."""
+        with self._lock, open(self._path, encoding="utf-8", errors="replace") as file:
+            file.seek(self._read)
+            text = file.read()
+            whole = text[: text.rfind("\n") + 1]
+            self._read += len(whole.encode())
+            for line in whole.splitlines():
+                self._show(line)
+
+    def stop(self) -> None:
+        """Show the rest and remove the file."""
+        if not self._end.is_set():
+            self._end.set()
+            self._thread.join(timeout=2)
+            self.drain()
+            os.environ.pop(VARIABLE, None)
+            os.unlink(self._path)
+
+    def _follow(self) -> None:
+        while not self._end.wait(0.2):
+            self.drain()
+            self._tick()
 
 
 class CallbackModule(CallbackBase):
@@ -52,12 +102,20 @@ class CallbackModule(CallbackBase):
         self._changed: set[str] = set()
         self._plays: list[dict[str, Any]] = []
         self._roles: dict[str, list[str]] = collections.defaultdict(list)
+        self._announced = False
+        self._follower: Follower | None = None
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """A run begins."""
+        self._follower = Follower(self._tell, self._announce)
+        atexit.register(self._follower.stop)  # runs that are interrupted have no stats
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play begins: the one before is over."""
         self._end_play()
-        self._play = play.get_name()
         self._play_started = time.monotonic()
+        self._announced = False
+        self._play = play.get_name()
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """Nothing to do in this play."""
@@ -114,6 +172,8 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Everything is over: who ran what, and the counts that Ansible people look for."""
         self._end_play()
+        if self._follower is not None:
+            self._follower.stop()
         for host in sorted(self._roles):
             names = ", ".join(role.removeprefix("continuum.im.") for role in self._roles[host])
             self._display.display(f"roles on {host}: {names}")
@@ -130,6 +190,8 @@ class CallbackModule(CallbackBase):
         return bool(self.get_option("display_ok_hosts")) and bool(constants.DIFF_ALWAYS or _diff_wanted())
 
     def _end_play(self) -> None:
+        if self._follower is not None:
+            self._follower.drain()
         if self._play and self._hosts:
             seconds = time.monotonic() - self._play_started
             hosts = _short(self._hosts)
@@ -141,7 +203,18 @@ class CallbackModule(CallbackBase):
 
     def _show_message(self, message: Any) -> None:
         for line in message if isinstance(message, list) else [message]:
-            self._display.display(f"         {line}")
+            self._display.display(f"{_INDENT}{line}")
+
+    def _tell(self, line: str) -> None:
+        self._announce(at_once=True)
+        self._display.display(f"{_INDENT}  {line}")
+
+    def _announce(self, at_once: bool = False) -> None:
+        """Name a play that takes its time, before it ends."""
+        play = self._play
+        if play and not self._announced and (at_once or time.monotonic() - self._play_started > _ANNOUNCED_AFTER):
+            self._announced = True
+            self._display.display(f"{_INDENT}{play} ...")
 
     def _write(self, totals: dict[str, int], seconds: float, result: dict[str, Any]) -> None:
         path = self.get_option("json_file")

@@ -28,7 +28,7 @@ options:
     elements: str
     default: []
   reconfigure:
-    description: With O(state=answering), hand the configuration to the running nodes. slurmctld does it, nobody logs in.
+    description: With O(state=answering), let slurmctld hand the configuration to the running nodes.
     type: bool
     default: false
   timeout:
@@ -57,7 +57,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending:
-  description: What is not in the wanted state after O(timeout); node names as keys, with state and reason. Empty when all is well.
+  description:
+    - What is not in the wanted state after O(timeout), by the node's name, with state and reason.
+    - Empty when all is well.
   type: dict
   returned: always
 """
@@ -93,7 +95,7 @@ class Slurm:
             return {}
         found = {}
         for line in output.splitlines():
-            name, state, reason = (line.strip().split("|", 2) + ["", ""])[:3]
+            name, state, reason = [*line.strip().split("|", 2), "", ""][:3]
             found[name] = {"state": state.lower(), "reason": reason}
         return found
 

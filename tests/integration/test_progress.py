@@ -49,7 +49,9 @@ def play(tmp_path: Path, *options: str) -> tuple[int, str, dict[str, object]]:
         "CONTINUUM_PROGRESS_FILE": str(result),
     }
     command = [str(Path(sys.executable).parent / "ansible-playbook"), str(book), *options]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
     return done.returncode, done.stdout + done.stderr, json.loads(result.read_text())
 
 

@@ -1,4 +1,4 @@
-"""Generated projects are playbooks that Ansible people accept: syntax check and the production profile of ansible-lint."""
+"""Generated projects are playbooks that Ansible people accept: syntax check and ansible-lint's production profile."""
 
 from __future__ import annotations
 

@@ -7,21 +7,33 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 _WORKERS = 64
 _PAUSE = 0.1
 
 
-def wait_for_ssh(addresses: Iterable[str], timeout: float, port: int = 22) -> list[str]:
-    """Wait until an SSH server greets at every address; return the addresses that did not within `timeout` seconds."""
+def wait_for_ssh(
+    addresses: Iterable[str], timeout: float, port: int = 22, heard: Callable[[str], None] | None = None
+) -> list[str]:
+    """Wait until an SSH server greets at every address; return the addresses that did not within `timeout` seconds.
+
+    `heard` is called with each address that answers, from several threads.
+    """
     waiting = list(addresses)
     if not waiting:
         return []
     end = time.monotonic() + timeout
+
+    def wait(address: str) -> bool:
+        answered = _wait_for_one(address, port, end)
+        if answered and heard is not None:
+            heard(address)
+        return answered
+
     with ThreadPoolExecutor(min(_WORKERS, len(waiting))) as pool:
-        answers = list(pool.map(lambda address: _wait_for_one(address, port, end), waiting))
+        answers = list(pool.map(wait, waiting))
     return [address for address, answered in zip(waiting, answers, strict=True) if not answered]
 
 

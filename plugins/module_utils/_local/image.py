@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._hosts.model import Group, HostsError
+from .._hosts.progress import say
 from . import cache, machine, sources
 from .ability import find_ability
 from .design import Image
@@ -96,6 +97,7 @@ class Images:
         """Build the image `tag`, if no other run did meanwhile; return the wish, or what is possible instead."""
         if self._exists(tag):
             return wish
+        say(f"making the image of the hosts ({wish.name}); this is done once and takes a minute or two")
         base, found = self._base(wish)
         if found == wish:
             self._build(find_ability(self.engine, base).engine(self.engine), base, user, tag)

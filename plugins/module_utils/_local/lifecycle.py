@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from .._hosts.model import BROKEN, RUNNING, STOPPED, Host, HostsError
+from .._hosts.progress import Counter, say
 from .._hosts.result import Outcome, host_line, instances, resource_lines
 from .._hosts.wait import wait_for_ssh
 from . import api, machine, seen
@@ -36,7 +37,7 @@ def started(engine: Engine, request: Request) -> Outcome:
     outcome.started = [host.name for host in asleep]
     if not request.check:
         outcome.warnings += start_hosts(engine, asleep)
-        wait_for_hosts(engine, request, observed.hosts)
+        wait_for_hosts(engine, request, observed.hosts, new={host.name for host in asleep})
     return outcome
 
 
@@ -55,6 +56,7 @@ def start_hosts(engine: Engine, asleep: Sequence[Host]) -> list[str]:
     """Start hosts; return warnings. Raises HostsError naming those that do not start."""
     if not asleep:
         return []
+    say(f"starting {len(asleep)} hosts")
     warning = machine.make_room_for(len(api.list_hosts(engine)))
     failed = in_parallel(lambda host: api.start_host(engine, host.name), asleep)
     if failed:
@@ -62,10 +64,19 @@ def start_hosts(engine: Engine, asleep: Sequence[Host]) -> list[str]:
     return [warning] if warning else []
 
 
-def wait_for_hosts(engine: Engine, request: Request, hosts: Iterable[Host]) -> None:
-    """Wait until all hosts answer by SSH; raises HostsError naming those that do not, and what they said last."""
+def wait_for_hosts(engine: Engine, request: Request, hosts: Iterable[Host], new: Collection[str] = ()) -> None:
+    """Wait until all hosts answer by SSH; raises HostsError naming those that do not, and what they said last.
+
+    The `new` ones among them are told when they answer: people wait for them.
+    """
     by_address = {str(host.facts.get("private_ip") or ""): host for host in hosts}
-    silent = wait_for_ssh([address for address in by_address if address], request.timeout)
+    counter = Counter(len(new), "answers by SSH")
+
+    def heard(address: str) -> None:
+        if by_address[address].name in new:
+            counter.count(by_address[address].name)
+
+    silent = wait_for_ssh([address for address in by_address if address], request.timeout, heard=heard)
     if not silent:
         return
     states = {host.name: host.state for host in api.list_hosts(engine, request.infrastructure)}

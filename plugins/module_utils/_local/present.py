@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from .._hosts.model import RUNNING, Group, Host
 from .._hosts.plan import Plan, make_plan
+from .._hosts.progress import say
 from .._hosts.result import Outcome, instances
 from . import api, machine, seen
 from .ability import Ability, find_ability
@@ -67,7 +68,7 @@ class _Run:
         asleep = [host for host in kept if host.state != RUNNING]
         self.outcome.warnings += start_hosts(engine, asleep)
         kept = [replace(host, state=RUNNING) for host in kept]
-        wait_for_hosts(engine, request, kept)
+        wait_for_hosts(engine, request, kept, new={*created, *(host.name for host in asleep)})
         other_key = hosts_with_other_key(engine, kept, request.public_key)
         change_key(engine, other_key, request.public_key)
         self._tell(places, new, created, asleep, other_key)
@@ -135,6 +136,7 @@ class _Run:
             return [], list(self.plan.keep)
         warning = machine.make_room_for(len(api.list_hosts(self.engine)) + len(new))
         self.outcome.warnings += [warning] if warning else []
+        say(f"creating {len(new)} hosts")
         created = create_hosts(self.engine, self.request, new, limits)
         wanted = {*(host.name for host in self.plan.keep), *(host.name for host in new)}
         found = api.list_hosts(self.engine, self.request.infrastructure)

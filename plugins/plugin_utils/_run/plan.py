@@ -4,9 +4,8 @@
 """What is left to do on which host.
 
 The record is a mapping `{version, salt, hosts: {cloud_id: {node: digest}}}` that the first host keeps. A digest
-covers the roles
-of a node (their files too), the evaluated arguments, and so every fact about other hosts that they use. It is keyed
-with the salt, since arguments may be secret.
+covers the roles of a node (their files too), the evaluated arguments, and so every fact about other hosts that they
+use. It is keyed with the salt, since arguments may be secret.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ def plan_hosts(
 ) -> list[dict[str, Any]]:
     """Return one entry a host that has something to do: `{name, groups, roles, digests}`.
 
-    `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new
-    names. `roles`: the roles
-    of this collection that run on the host, by their short names. `digests`: what to record when all went well. `everything` ignores the record.
+    `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new names.
+    `roles`: the roles of this collection that run on the host, by their short names.
+    `digests`: what to record when all went well. `everything` ignores the record.
     """
     names = _digest(record["salt"], hosts_file(instances))
     result = []

@@ -53,6 +53,10 @@ class Cloud:
             check=False,
         )
         answer: dict[str, Any] = json.loads(done.stdout or json.dumps({"failed": True, "msg": done.stderr}))
+        # Since ansible-core 2.19 a warning is an object with the text inside.
+        answer["warnings"] = [
+            item["event"]["msg"] if isinstance(item, dict) else item for item in answer.get("warnings", [])
+        ]
         return answer
 
     def options(self, *groups: dict[str, Any], **more: Any) -> dict[str, Any]:
