@@ -78,7 +78,7 @@ format: setup ## format the Python code and mend what ruff can mend
 
 .PHONY: bench
 bench: setup ## measure deployments of 2 to 16 workers and plot them
-	@.venv/bin/python tools/bench.py
+	@mkdir -p build && .venv/bin/python tools/bench.py --plot docs/benchmark.svg --json build/bench.json
 
 .PHONY: lock
 lock: setup ## pin requirements.txt and requirements-dev.in anew in requirements.lock

@@ -29,7 +29,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._translate import Hom
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 NAME = "bench"
-PHASES = ("translate", "provision", "prepare", "configure", "rest")
+PHASES = ("translate", "provision", "boot", "prepare", "configure", "rest")
 _PLAYS = {"Provide the hosts": "provision", "Prepare the hosts": "prepare"}
 
 
@@ -78,6 +78,8 @@ def _deploy(workers: int, home: str) -> dict[str, Any]:
         name = _PLAYS.get(play["play"], "configure" if play["play"].startswith("Configure ") else "rest")
         phases[name] += play["seconds"]
     phases["translate"] = translated
+    phases["boot"] = _boot(done["told"])
+    phases["provision"] -= phases["boot"]
     return {
         "wall": done["wall"],
         "cpu": done["cpu"],
@@ -85,6 +87,13 @@ def _deploy(workers: int, home: str) -> dict[str, Any]:
         "changed": done["totals"]["changed"],
         "touched": len(done["roles"]),
     }
+
+
+def _boot(told: list[tuple[float, str]]) -> float:
+    """Return the seconds from the creation of the hosts to the last one's answer by SSH."""
+    created = [second for second, line in told if line.startswith("created, booting")]
+    answers = [second for second, line in told if "answers by SSH" in line]
+    return max(answers[-1] - created[0], 0.0) if created and answers else 0.0
 
 
 def _run(playbook: str, variables: dict[str, Any], home: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ description:
   - For everything else use the default callback.
 options:
   json_file:
-    description: Write timings, roles a host, counts and what C(set_stats) gave as JSON to this file.
+    description: Write timings, roles a host, what modules told, counts and what C(set_stats) gave as JSON to this file.
     type: path
     env:
       - name: CONTINUUM_PROGRESS_FILE
@@ -103,6 +103,7 @@ class CallbackModule(CallbackBase):
         self._plays: list[dict[str, Any]] = []
         self._roles: dict[str, list[str]] = collections.defaultdict(list)
         self._announced = False
+        self._told: list[tuple[float, str]] = []
         self._follower: Follower | None = None
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -207,6 +208,7 @@ class CallbackModule(CallbackBase):
 
     def _tell(self, line: str) -> None:
         self._announce(at_once=True)
+        self._told.append((round(time.monotonic() - self._started, 2), line))
         self._display.display(f"{_INDENT}  {line}")
 
     def _announce(self, at_once: bool = False) -> None:
@@ -222,6 +224,7 @@ class CallbackModule(CallbackBase):
             data = {
                 "plays": self._plays,
                 "roles": self._roles,
+                "told": self._told,
                 "totals": totals,
                 "seconds": round(seconds, 2),
                 "result": result,

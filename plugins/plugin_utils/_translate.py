@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ._deployment.model import Deployment, deployment, read_choices
 from ._errors import ContinuumError, Diagnostic
 from ._parse.inputs import read_given
 from ._parse.library import load_library
 from ._parse.source import find_template
-from ._parse.template import parse
+from ._parse.template import read_template
 from ._topology.build import build_topology
 
+Result = TypeVar("Result")
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TYPES = os.path.join(COLLECTION, "playbooks", "tosca", "types")
 CATALOGUE = os.path.join(COLLECTION, "playbooks", "tosca", "templates")
@@ -58,16 +59,18 @@ def translate(template: str, variables: Mapping[str, Any], directory: str, home:
     """
     problems: list[Diagnostic] = []
     source = find_template(template, CATALOGUE, directory)
-    choices = given = None
-    try:
-        choices = read_choices(variables, source.name, known_clouds())
-        given = read_given(variables.get("inputs"))
-    except ContinuumError as error:
-        problems += error.diagnostics
-    try:
-        topology = build_topology(parse(source, given or {}, load_library(TYPES)))
-    except ContinuumError as error:
-        raise type(error)([*problems, *error.diagnostics]) from None
-    if problems or choices is None:
+    choices = _noting(problems, lambda: read_choices(variables, source.name, known_clouds()))
+    given = _noting(problems, lambda: read_given(variables.get("inputs")))
+    topology = _noting(problems, lambda: build_topology(read_template(source, given or {}, load_library(TYPES))))
+    if choices is None or topology is None or problems:
         raise ContinuumError(problems)
     return deployment(topology, choices, home.key_file(choices.infrastructure))
+
+
+def _noting(problems: list[Diagnostic], action: Callable[[], Result]) -> Result | None:
+    """Return what `action` returns; None when it fails, with what it found added to `problems`."""
+    try:
+        return action()
+    except ContinuumError as error:
+        problems.extend(error.diagnostics)
+        return None

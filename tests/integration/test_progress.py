@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,16 +40,17 @@ PLAYBOOK = """
 """
 
 
-def play(tmp_path: Path, *options: str) -> tuple[int, str, dict[str, object]]:
-    book, result = tmp_path / "book.yml", tmp_path / "result.json"
-    book.write_text(PLAYBOOK.format(path=tmp_path))
+def play(tmp_path: Path, *options: str, book: str = PLAYBOOK) -> tuple[int, str, dict[str, Any]]:
+    path, result = tmp_path / "book.yml", tmp_path / "result.json"
+    path.write_text(book.format(path=tmp_path))
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
         "ANSIBLE_STDOUT_CALLBACK": "continuum.im.progress",
         "CONTINUUM_PROGRESS_FILE": str(result),
+        "TMPDIR": str(tmp_path),
     }
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(book), *options]
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(path), *options]
     done = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
@@ -64,6 +66,27 @@ def test_a_good_run_is_a_few_lines(tmp_path: Path) -> None:
     assert "Nobody is here" not in output
     assert "changed=1 failed=0 unreachable=0" in output
     assert result["result"] == {"answer": 42}
+
+
+def test_what_modules_tell_is_shown_while_they_work(tmp_path: Path) -> None:
+    """The module is a shell command here, which finds the file in its environment as our modules do."""
+    book = """
+- name: Slow play
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  vars: {{ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"}}
+  tasks:
+    - name: Tell
+      ansible.builtin.shell: {{cmd: 'echo "half way" >> "$CONTINUUM_PROGRESS_LINES"; sleep 1; touch {path}/end'}}
+    - name: Later
+      ansible.builtin.debug: {{msg: the end}}
+"""
+    code, output, result = play(tmp_path, book=book)
+    assert code == 0
+    assert output.index("Slow play ...") < output.index("half way") < output.index("the end")
+    assert [line for _second, line in result["told"]] == ["half way"]
+    assert not list(tmp_path.glob("continuum-progress-*"))
 
 
 def test_a_failure_says_where_and_why(tmp_path: Path) -> None:

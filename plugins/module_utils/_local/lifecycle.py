@@ -56,7 +56,7 @@ def start_hosts(engine: Engine, asleep: Sequence[Host]) -> list[str]:
     """Start hosts; return warnings. Raises HostsError naming those that do not start."""
     if not asleep:
         return []
-    say(f"starting {len(asleep)} hosts")
+    say(f"starting hosts: {len(asleep)}")
     warning = machine.make_room_for(len(api.list_hosts(engine)))
     failed = in_parallel(lambda host: api.start_host(engine, host.name), asleep)
     if failed:

@@ -136,8 +136,9 @@ class _Run:
             return [], list(self.plan.keep)
         warning = machine.make_room_for(len(api.list_hosts(self.engine)) + len(new))
         self.outcome.warnings += [warning] if warning else []
-        say(f"creating {len(new)} hosts")
+        say(f"creating hosts: {len(new)}")
         created = create_hosts(self.engine, self.request, new, limits)
+        say(f"created, booting: {len(created)}")
         wanted = {*(host.name for host in self.plan.keep), *(host.name for host in new)}
         found = api.list_hosts(self.engine, self.request.infrastructure)
         return created, [host for host in found if host.name in wanted]

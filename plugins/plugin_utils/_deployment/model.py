@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._errors import ChoiceError, did_you_mean
+from .._errors import ChoiceError, Diagnostic, did_you_mean
 from .._parse.inputs import read_given
 from .._parse.units import parse_size
 from .._topology.model import HostGroup, Topology
@@ -45,21 +45,36 @@ class Deployment:
 
 def read_choices(variables: Mapping[str, Any], default_name: str, clouds: Iterable[str]) -> Choices:
     """Return the checked choices; `variables` are the extra variables of the run. Raises `ChoiceError`."""
-    name = str(variables.get("infrastructure") or default_name)
+    readers: dict[str, Callable[[], Any]] = {
+        "infrastructure": lambda: _name(str(variables.get("infrastructure") or default_name)),
+        "cloud": lambda: _cloud(str(variables.get("cloud") or DEFAULT_CLOUD), sorted(clouds)),
+        "images": lambda: {key: str(value) for key, value in read_given(variables.get("images"), "images").items()},
+        "sizes": lambda: read_given(variables.get("sizes"), "sizes"),
+        "instances": lambda: _instances(variables.get("instances")),
+    }
+    found: dict[str, Any] = {}
+    problems: list[Diagnostic] = []
+    for name, reader in readers.items():
+        try:
+            found[name] = reader()
+        except ChoiceError as error:
+            problems.extend(error.diagnostics)
+    if problems:
+        raise ChoiceError(problems)
+    return Choices(**found)
+
+
+def _name(name: str) -> str:
     if not _NAME.match(name):
         hint = "Use 1 to 40 lower case letters, digits and dashes; start with a letter, end with a letter or a digit."
         raise ChoiceError.of(f"'{name}' cannot be the name of an infrastructure.", hint)
-    cloud = str(variables.get("cloud") or DEFAULT_CLOUD)
-    known = sorted(clouds)
+    return name
+
+
+def _cloud(cloud: str, known: list[str]) -> str:
     if cloud not in known:
         raise ChoiceError.of(f"There is no cloud '{cloud}'.", did_you_mean(cloud, known))
-    return Choices(
-        infrastructure=name,
-        cloud=cloud,
-        images={key: str(value) for key, value in read_given(variables.get("images")).items()},
-        sizes=read_given(variables.get("sizes")),
-        instances=_instances(variables.get("instances")),
-    )
+    return cloud
 
 
 def deployment(topology: Topology, choices: Choices, key_file: str) -> Deployment:
@@ -105,7 +120,7 @@ def _instances(value: Any) -> tuple[tuple[int, str], ...] | None:
         return None
     hint = "Write [{id: 0, node: front}, {id: 1, node: wn}]."
     if isinstance(value, str):
-        value = read_given('{"list": ' + value + "}").get("list")
+        value = read_given('{"list": ' + value + "}", "instances").get("list")
     try:
         found = tuple((int(item["id"]), str(item["node"])) for item in value)
     except (KeyError, TypeError, ValueError):

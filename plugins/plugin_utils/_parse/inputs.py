@@ -21,17 +21,18 @@ _SIMPLE_TYPES = {
 }
 
 
-def read_given(value: Any) -> dict[str, Any]:
-    """Return the inputs that a user gave: a mapping, or JSON text as AWX surveys send it. Raises `ChoiceError`."""
+def read_given(value: Any, variable: str = "inputs") -> dict[str, Any]:
+    """Return what a user gave as `variable`: a mapping, or JSON text as AWX surveys send it. Raises `ChoiceError`."""
     if value is None or value == "":
         return {}
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
-            raise ChoiceError.of("'inputs' is neither a mapping nor JSON text.", 'Write {"name": "value"}.') from None
+            hint = 'Write {"name": "value"}.'
+            raise ChoiceError.of(f"'{variable}' is neither a mapping nor JSON text.", hint) from None
     if not isinstance(value, Mapping):
-        raise ChoiceError.of("'inputs' must be a mapping of names to values.", 'Write {"name": "value"}.')
+        raise ChoiceError.of(f"'{variable}' must be a mapping of names to values.", 'Write {"name": "value"}.')
     return {str(name): item for name, item in value.items()}
 
 

@@ -17,6 +17,11 @@ NODES = ("topology_template", "node_templates")
 # A node template's name becomes an Ansible group and part of variable names.
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,62}$")
 _RESERVED = {"all", "ungrouped", "localhost", "SELF", "HOST", "SOURCE", "TARGET"}
+# TOSCA Simple Profile 1.3, section 3.8.3.1: the keys of a node template.
+_NODE_KEYS = dict.fromkeys(
+    "type description metadata directives properties attributes requirements capabilities interfaces artifacts "
+    "node_filter copy".split()
+)
 HOSTED_ON = "tosca.relationships.HostedOn"
 
 
@@ -56,7 +61,9 @@ def read_nodes(document: Document, library: Library, problems: Problems) -> dict
         if _acceptable(name, template, document, library, problems):
             nodes[name] = _read_node(name, template, library, document, problems)
     for node in nodes.values():
-        node.requirements = _read_requirements(node, set(templates or {}), library, document, problems)
+        found = _read_requirements(node, set(templates or {}), library, document, problems)
+        # A target whose own declaration is wrong has been noted there.
+        node.requirements = [requirement for requirement in found if requirement.target in nodes]
     return nodes
 
 
@@ -83,6 +90,7 @@ def _read_node(name: str, template: dict[str, Any], library: Library, document: 
     definitions = library.merged("node_types", kind, "capabilities")
     node = Node(name, kind, (*NODES, name), template=template)
     node.capability_types = {key: _capability_type(value, library) for key, value in definitions.items()}
+    _check_keys(template, _NODE_KEYS, node.path, document, problems, "section")
     own = _mapping(template.get("properties"))
     node.properties = {**_defaults(library.merged("node_types", kind, "properties")), **own}
     _check_keys(

@@ -25,7 +25,7 @@ _OUR_LIBRARY = {"custom_types.yaml", "custom_types.yml", "tosca_types.yaml"}
 
 @dataclass
 class Template:
-    """A template without known problems; `resolver` evaluates its values."""
+    """What was read; `resolver` evaluates its values, `resolver.problems` holds what was found to be wrong."""
 
     name: str
     document: Document
@@ -39,6 +39,16 @@ class Template:
 
 def parse(source: Source, given: Mapping[str, Any], library: Library) -> Template:
     """Read, check and resolve a template. Raises `TemplateError` with every problem that was found."""
+    template = read_template(source, given, library)
+    template.resolver.problems.raise_if_any()
+    return template
+
+
+def read_template(source: Source, given: Mapping[str, Any], library: Library) -> Template:
+    """Do the same, but leave the problems in `Template.resolver`: the next stage finds more, and all are told at once.
+
+    Raises `TemplateError` when there is nothing to go on with (no YAML, no topology).
+    """
     document = load(source.text, source.file)
     problems = Problems()
     _check_document(document, problems)
@@ -51,7 +61,6 @@ def parse(source: Source, given: Mapping[str, Any], library: Library) -> Templat
     outputs = _outputs(resolver)
     if not problems.found:
         check_grammar(document, inputs, library, problems)
-    problems.raise_if_any()
     metadata = document.data.get("metadata")
     return Template(
         source.name, document, library, nodes, inputs, outputs, metadata if isinstance(metadata, dict) else {}, resolver

@@ -16,7 +16,10 @@ _NETWORK_NODES = ("tosca.nodes.network.Network", "tosca.nodes.network.Port")
 
 
 def build_topology(template: Template) -> Topology:
-    """Return what the template asks for. Raises `TemplateError` with every problem that was found."""
+    """Return what the template asks for.
+
+    Raises `TemplateError` with every problem that was found, those that reading the template has noted included.
+    """
     resolver = template.resolver
     _refuse_network_nodes(template)
     groups = read_groups(resolver)

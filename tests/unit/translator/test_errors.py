@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import (
     CODES,
     ChoiceError,
+    ContinuumError,
     Diagnostic,
     Position,
     TemplateError,
@@ -18,6 +20,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._parse.inputs import 
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.library import Library
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.source import Source
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.template import parse
+from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, translate
 
 Read = Callable[..., Any]
 
@@ -37,6 +40,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("node_templates: {im_x: {type: Compute}}", {}, ["t.yaml:3:20: bad-name"]),
     ("node_templates: {a: {type: Compute, properties: {colour: red}}}", {}, ["t.yaml:3:52: unknown-key"]),
     ("node_templates: {a: {type: Compute, capabilities: {hst: {}}}}", {}, ["t.yaml:3:54: unknown-key"]),
+    ("node_templates: {a: {type: Compute, requirments: []}}", {}, ["t.yaml:3:39: unknown-key"]),
     (
         "node_templates: {a: {type: Compute, capabilities: {host: {properties: {mem: 1}}}}}",
         {},
@@ -146,3 +150,26 @@ def test_a_diagnostic_shows_place_code_and_hint() -> None:
     with pytest.raises(ValueError, match="undocumented"):
         Diagnostic("nope", "x")
     assert all(CODES.values())
+
+
+ALL_STAGES = """tosca_definitions_version: tosca_simple_yaml_1_0
+topology_template:
+  inputs: {a: {type: string}}
+  node_templates:
+    x: {type: tosca.nodes.indigo.Computer}
+    y:
+      type: tosca.nodes.indigo.Compute
+      capabilities:
+        endpoint: {properties: {network_name: PUBLIC, ports: {web: {source: 70000}}}}
+      requirements: [{host: x}, {host: nobody}]
+"""
+
+
+def test_choices_inputs_types_and_topology_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(ALL_STAGES)
+    chosen = {"cloud": "lokal", "infrastructure": "A_b", "inputs": {"b": 1}, "sizes": "{"}
+    with pytest.raises(ContinuumError) as caught:
+        translate("t.yaml", chosen, str(tmp_path), Home(str(tmp_path)))
+    found = [item.code for item in caught.value.diagnostics]
+    expected = ["bad-choice"] * 3 + ["missing-input", "unknown-input", "unknown-type", "bad-port", "unknown-node"]
+    assert sorted(found) == sorted([*expected, "unknown-key", "unknown-key"])
