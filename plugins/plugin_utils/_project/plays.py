@@ -15,6 +15,7 @@ from .yaml_text import Jinja, Own
 
 Play = dict[str, Any]
 _PYTHON = Jinja("{{ ansible_playbook_python }}")
+_PUBLIC_KEY = Jinja("{{ infrastructure_public_key | default('') }}")
 _ROLE = "continuum.im.infrastructure"
 
 
@@ -38,13 +39,13 @@ def provision_plays(deployment: Deployment) -> list[Play]:
                 _call("Add the hosts to the inventory", _ROLE, "hosts"),
             ],
             im_purge=False,
-            im_public_key=Jinja("{{ infrastructure_public_key | default('') }}"),
+            im_public_key=_PUBLIC_KEY,
         )
     ]
     plays.extend(_leave_play(step) for step in deployment.topology.steps if step.phase == "leave")
     remove = _call("Remove what is too many", cloud, "provision")
     remove["when"] = Own("ansible_facts.im_surplus | default([]) | length > 0")
-    plays.append(_on_controller("Remove the hosts that are too many", [remove], im_purge=True, im_public_key=""))
+    plays.append(_on_controller("Remove the hosts that are too many", [remove], im_purge=True, im_public_key=_PUBLIC_KEY))
     return plays
 
 
