@@ -45,8 +45,8 @@ def provision_plays(deployment: Deployment) -> list[Play]:
     plays.extend(_leave_play(step) for step in deployment.topology.steps if step.phase == "leave")
     remove = _call("Remove what is too many", cloud, "provision")
     remove["when"] = Own("ansible_facts.im_surplus | default([]) | length > 0")
-    plays.append(_on_controller("Remove the hosts that are too many", [remove], im_purge=True, im_public_key=_PUBLIC_KEY))
-    return plays
+    variables = {"im_purge": True, "im_public_key": _PUBLIC_KEY}
+    return [*plays, _on_controller("Remove the hosts that are too many", [remove], **variables)]
 
 
 def configure_plays(deployment: Deployment) -> list[Play]:
