@@ -13,7 +13,7 @@ description:
   - Brings a host's name, its C(/etc/hosts), packages, files and systemd services into the wanted state, in this order.
   - One call instead of one for each file and each service. On clusters of small hosts the calls take the time.
 author:
-  - continuum.im authors
+  - continuum.im authors (@continuum-im)
 options:
   hostname:
     description: The host's name. Left alone when empty or right already.

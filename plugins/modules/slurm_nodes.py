@@ -12,7 +12,7 @@ short_description: Wait for SLURM's controller or for its nodes
 description:
   - Runs on the host of slurmctld. One call serves all nodes of a cluster.
 author:
-  - continuum.im authors
+  - continuum.im authors (@continuum-im)
 options:
   state:
     description:

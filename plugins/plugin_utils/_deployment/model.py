@@ -103,7 +103,8 @@ def _chosen(group: HostGroup, choices: Choices) -> HostGroup:
 def _size(size: dict[str, Any]) -> dict[str, Any]:
     unknown = set(size) - {"cpus", "memory"}
     if unknown:
-        raise ChoiceError.of(f"A size has no '{min(unknown)}'.", "Give an instance type, or {cpus: 2, memory: 4 GiB}.")
+        hint = "Give an instance type, or {cpus: 2, memory: 4 GiB}."
+        raise ChoiceError.of(f"A size has no '{min(unknown)}'.", hint)
     try:
         found: dict[str, Any] = {}
         if "cpus" in size:
@@ -124,7 +125,8 @@ def _instances(value: Any) -> tuple[tuple[int, str], ...] | None:
     try:
         found = tuple((int(item["id"]), str(item["node"])) for item in value)
     except (KeyError, TypeError, ValueError):
-        raise ChoiceError.of("'instances' is not a list of {id, node}.", hint) from None
+        problem = "'instances' is not a list of {id, node}."
+        raise ChoiceError.of(problem, hint) from None
     numbers = [number for number, _node in found]
     if len(set(numbers)) != len(numbers) or any(number < 0 for number in numbers):
         raise ChoiceError.of("The ids in 'instances' must be different whole numbers from 0 up.", hint)

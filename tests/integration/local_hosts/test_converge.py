@@ -145,7 +145,7 @@ def test_destroy_after_a_killed_run(cloud: Cloud) -> None:
 def test_two_runs_at_once_make_no_twins(cloud: Cloud) -> None:
     options = cloud.options(group("worker", 4))
     command = cloud.command("local_hosts", **options)
-    runs = [subprocess.Popen(command, env=cloud.environment(), stdout=subprocess.PIPE) for _ in range(2)]
+    runs = [subprocess.Popen(command, env=cloud.environment(), stdout=subprocess.PIPE) for _run in range(2)]
     for run in runs:
         run.communicate()
     assert [run.returncode for run in runs] == [0, 0]
