@@ -103,6 +103,9 @@ class CallbackModule(CallbackBase):
         self._plays: list[dict[str, Any]] = []
         self._roles: dict[str, list[str]] = collections.defaultdict(list)
         self._announced = False
+        self._printed_by = ""
+        self._output: dict[str, dict[str, Any]] = {}
+        self._inner_totals: dict[str, int] = {}
         self._told: list[tuple[float, str]] = []
         self._follower: Follower | None = None
 
@@ -117,6 +120,8 @@ class CallbackModule(CallbackBase):
         self._play_started = time.monotonic()
         self._announced = False
         self._play = play.get_name()
+        # Plays of recipes say under which name their output is looked for (`ansible_output`).
+        self._printed_by = str(play.get_vars().get("im_play") or "")
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """Nothing to do in this play."""
@@ -128,13 +133,20 @@ class CallbackModule(CallbackBase):
         self._hosts.add(name)
         if result._result.get("changed"):
             self._changed.add(name)
+        inner = result._result.get("continuum_progress")
+        if isinstance(inner, dict):
+            self._adopt(inner)
         role = result._task._role.get_name() if result._task._role else None
         if role and name != "localhost" and role.rpartition(".")[2] not in _QUIET and role not in self._roles[name]:
             self._roles[name].append(role)
         self._handle_warnings(result._result)
         if self._display.verbosity == 0 and self._file_on_disk_diff():
             self.v2_on_file_diff(result)
-        if result._task.action in constants._ACTION_DEBUG and "msg" in result._result:
+        if result._task.action in constants._ACTION_DEBUG and self._printed_by:
+            name_of_task = result._task.get_name()
+            tasks = self._output.setdefault(self._printed_by, {}).setdefault("tasks", {})
+            tasks[name_of_task] = {"state": "ok", "output": _printed(result._result)}
+        elif result._task.action in constants._ACTION_DEBUG and "msg" in result._result:
             self._show_message(result._result["msg"])
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
@@ -175,16 +187,20 @@ class CallbackModule(CallbackBase):
         self._end_play()
         if self._follower is not None:
             self._follower.stop()
-        for host in sorted(self._roles):
+        inside = "IN_CONTINUUM_SANDBOX" in os.environ
+        for host in sorted(self._roles) if not inside else ():
             names = ", ".join(role.removeprefix("continuum.im.") for role in self._roles[host])
             self._display.display(f"roles on {host}: {names}")
         totals = {name: sum(getattr(stats, name).values()) for name in ("ok", "changed", "failures", "dark", "skipped")}
+        for name, count in self._inner_totals.items():
+            totals[name] = totals.get(name, 0) + count
         seconds = time.monotonic() - self._started
         counts = " ".join(
             f"{'unreachable' if name == 'dark' else 'failed' if name == 'failures' else name}={value}"
             for name, value in totals.items()
         )
-        self._display.display(f"{seconds:6.1f} s in all: {counts}")
+        if not inside:
+            self._display.display(f"{seconds:6.1f} s in all: {counts}")
         self._write(totals, seconds, stats.custom.get("_run", {}))
 
     def _file_on_disk_diff(self) -> bool:
@@ -201,6 +217,16 @@ class CallbackModule(CallbackBase):
             self._plays.append({"play": self._play, "seconds": round(seconds, 2), "hosts": sorted(self._hosts)})
         self._play = ""
         self._hosts, self._changed = set(), set()
+
+    def _adopt(self, inner: dict[str, Any]) -> None:
+        """Count what a playbook did that ran inside of a task."""
+        for host, names in inner.get("roles", {}).items():
+            self._roles[str(host)].extend(name for name in names if name not in self._roles[str(host)])
+        self._plays.extend(inner.get("plays", []))
+        for name, count in inner.get("totals", {}).items():
+            # Its failures are the task's own.
+            if name in ("ok", "changed", "skipped"):
+                self._inner_totals[name] = self._inner_totals.get(name, 0) + int(count)
 
     def _show_message(self, message: Any) -> None:
         for line in message if isinstance(message, list) else [message]:
@@ -225,6 +251,7 @@ class CallbackModule(CallbackBase):
                 "plays": self._plays,
                 "roles": self._roles,
                 "told": self._told,
+                "output": self._output,
                 "totals": totals,
                 "seconds": round(seconds, 2),
                 "result": result,
@@ -237,6 +264,14 @@ def _diff_wanted() -> bool:
     from ansible import context
 
     return bool(context.CLIARGS.get("diff"))
+
+
+def _printed(result: dict[str, Any]) -> Any:
+    """What a debug task shows: its message, or the value of its one variable."""
+    if "msg" in result:
+        return result["msg"]
+    own = [key for key in result if not key.startswith("_") and key not in ("changed", "failed")]
+    return result[own[0]] if own else None
 
 
 def _short(hosts: set[str]) -> str:

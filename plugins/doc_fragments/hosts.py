@@ -45,6 +45,15 @@ options:
       provider_id:
         description: Name of a network that the cloud has already; it is used and never removed.
         type: str
+      gateway:
+        description: A route, as a network and the group or address behind which it lies, with a comma between.
+        type: str
+        default: ""
+      proxy:
+        description:
+          - The host through which hosts of this network are reached, with C(host), C(user), C(token_type) and
+            C(token_variable), which is the environment variable that holds the password or key.
+        type: dict
   groups:
     description:
       - Groups of equal hosts.
@@ -207,6 +216,27 @@ options:
         description: Whether the cloud may take the hosts away again (spot instances).
         type: bool
         default: false
+      disk_type:
+        description: Type of the root disk.
+        type: str
+        default: ""
+      cloud_id:
+        description: Which of the user's accounts, where there are several.
+        type: str
+        default: ""
+      availability_zone:
+        description: Where in the cloud.
+        type: str
+        default: ""
+      addresses:
+        description: Fixed addresses by network, for groups of one host.
+        type: dict
+        default: {}
+      additional_ips:
+        description: Further addresses of the first interface.
+        type: list
+        elements: str
+        default: []
   instances:
     description:
       - The exact list of hosts, instead of the count of the groups.

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model import read_choices
+from ansible_collections.continuum.im.plugins.plugin_utils._fetch.galaxy import galaxy_store
+from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import secrets_of
 from ansible_collections.continuum.im.plugins.plugin_utils._result.outputs import output_values, summary
 from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_file, inventory_hosts, ssh_config
 from ansible_collections.continuum.im.plugins.plugin_utils._run.plan import new_record, plan_hosts, read_record
@@ -43,7 +45,19 @@ def plan(
     everything: bool = False,
 ) -> list[dict[str, Any]]:
     """Return what is left to do; see `plan_hosts`."""
-    return plan_hosts(record, instances, surplus, steps, role_digest, everything)
+    return plan_hosts(record, instances, surplus, steps, role_digest, everything, secrets_of(os.environ))
+
+
+def outputs(
+    wanted: dict[str, Any], instances: list[dict[str, Any]], key_file: str, ansible_output: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the outputs of a template; see `output_values`."""
+    return output_values(wanted, instances, key_file, ansible_output, secrets_of(os.environ))
+
+
+def galaxy_folder(project: str) -> str:
+    """Return the folder with what the recipes of a project need from Galaxy, "" when they need nothing."""
+    return galaxy_store(Home.of(os.environ).path, project)
 
 
 def home_folders(infrastructure: str) -> list[str]:
@@ -68,7 +82,8 @@ class FilterModule:
             "read_record": read_record,
             "plan_hosts": plan,
             "new_record": new_record,
-            "output_values": output_values,
+            "output_values": outputs,
+            "galaxy_folder": galaxy_folder,
             "summary": summary,
             "home_folders": home_folders,
         }

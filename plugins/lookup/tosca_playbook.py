@@ -11,19 +11,23 @@ short_description: Translate a TOSCA template into a playbook
 description:
   - Translates a TOSCA template into a directory of playbooks and returns the path of its C(deploy.yml).
   - Made for M(ansible.builtin.import_playbook), which evaluates lookups when the playbook is parsed.
-  - The variables C(inputs), C(cloud), C(infrastructure), C(images), C(sizes) and C(instances) are read from the
-    extra variables.
+  - The variables C(inputs), C(cloud), C(infrastructure), C(images), C(sizes), C(instances), C(confined) and
+    C(refresh_recipes) are read from the extra variables.
   - The project is written below C($CONTINUUM_HOME/projects), by default C(~/.continuum/projects). With C(--check),
     C(--syntax-check) and C(--list-tasks) it is written to a temporary directory that is removed at the end.
 options:
   _terms:
-    description: The template - a name of the catalogue, a path, or an http(s) URL. Exactly one.
-    type: str
+    description:
+      - The template - a name of the catalogue, a path, or an http(s) URL. Exactly one.
+      - Or a list of a template and its add-ons, which may be written as text too.
+    type: raw
     required: true
 requirements:
   - tosca-parser
 notes:
   - Text of users never becomes a template. It is written as C(!unsafe).
+  - Secret inputs are not written at all. For the time of the run they are in the environment, as C(IM_INPUT_*).
+  - Recipes that a template names by URL are fetched once and pinned by their SHA-256.
 """
 
 EXAMPLES = r"""
@@ -42,17 +46,30 @@ import atexit
 import json
 import os
 import shutil
+import sys
 import tempfile
 from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+from ansible_collections.continuum.im.plugins.module_utils._fetch import download
+from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model import Deployment
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError
+from ansible_collections.continuum.im.plugins.plugin_utils._fetch.galaxy import install
 from ansible_collections.continuum.im.plugins.plugin_utils._project.write import render, write
-from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, translate
+from ansible_collections.continuum.im.plugins.plugin_utils._sandbox.runner import require_sandbox
+from ansible_collections.continuum.im.plugins.plugin_utils._translate import (
+    Home,
+    World,
+    fetch_recipes,
+    missing_clouds,
+    secrets_of_deployment,
+    translate,
+)
 
-_CHOICES = ("inputs", "cloud", "infrastructure", "images", "sizes", "instances")
+_CHOICES = ("inputs", "cloud", "infrastructure", "images", "sizes", "instances", "confined", "refresh_recipes")
 _DRY = ("check", "syntax", "listtasks", "listhosts", "listtags")
 
 
@@ -66,21 +83,49 @@ class LookupModule(LookupBase):
         # Taken as they are, never templated: they are text of users.
         available = variables or {}
         chosen = _plain({name: available[name] for name in _CHOICES if name in available})
-        home = Home.of(os.environ)
+        world = World(os.getcwd(), Home.of(os.environ), os.environ, download)
         try:
-            deployment = translate(str(terms[0]), chosen, os.getcwd(), home)
+            found = translate(_template(terms[0], available), chosen, world.directory, world.home, world)
+            missing = missing_clouds(found)
+            if missing:
+                raise ContinuumError(missing)
+            contents, site = fetch_recipes(found, world, str(chosen.get("refresh_recipes")).lower() == "true")
+            files = render(found, contents, site)
+            directory = self._directory(found, world.home)
+            write(files, directory)
+            if found.topology.recipes and not _is_dry():
+                self._prepare_recipes(found, world.home, directory)
         except ContinuumError as error:
             raise AnsibleLookupError(f"The template cannot be deployed:\n{error}") from None
-        name = deployment.choices.infrastructure
-        directory = self._scratch(name) if _is_dry() else home.project(name)
-        write(render(deployment), directory)
+        for notice in found.topology.notices:
+            Display().warning(notice)
+        # The workers of this run inherit it; nobody else sees it.
+        os.environ.update(secrets_of_deployment(found))
         return [os.path.join(directory, "deploy.yml")]
+
+    def _prepare_recipes(self, found: Deployment, home: Home, directory: str) -> None:
+        """What recipes need is there before the first host is made, or the run ends here."""
+        if found.choices.confined:
+            require_sandbox()
+        install(home.path, directory, os.path.join(os.path.dirname(sys.executable), "ansible-galaxy"))
+
+    def _directory(self, found: Deployment, home: Home) -> str:
+        name = found.choices.infrastructure
+        return self._scratch(name) if _is_dry() else home.project(name)
 
     def _scratch(self, name: str) -> str:
         """A dry run leaves nothing behind."""
         parent = tempfile.mkdtemp(prefix="continuum-")
         atexit.register(shutil.rmtree, parent, ignore_errors=True)
         return os.path.join(parent, name)
+
+
+def _template(term: Any, available: dict[str, Any]) -> Any:
+    """`-e 'template=[one, two]'` is split by Ansible at the space, and the rest lands in `_raw_params`."""
+    rest = available.get("_raw_params")
+    if isinstance(term, str) and term.startswith("[") and not term.endswith("]") and isinstance(rest, str):
+        return f"{term} {rest}"
+    return _plain({"template": term})["template"]
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 # Every code has a page (docs/errors/<code>.md); a test compares the two.
 CODES: dict[str, str] = {
+    "add-on": "An add-on and the other templates do not fit together",
     "bad-choice": "A value given beside the template (cloud, infrastructure, instances) cannot be used",
     "bad-name": "A name in the template cannot be used as an identifier",
     "bad-port": "A port specification is not valid",
@@ -30,7 +31,9 @@ CODES: dict[str, str] = {
     "function": "A TOSCA function is used wrongly",
     "missing-input": "A required input has no value",
     "missing-value": "A required property or requirement has no value",
+    "needs-cloud": "The template asks for something that the chosen cloud cannot give",
     "recipe": "An operation's implementation cannot be run",
+    "recipe-fetch": "A recipe cannot be had",
     "template-not-found": "There is no such template",
     "too-large": "The template is larger or deeper than what is accepted",
     "tosca": "The template does not follow the TOSCA grammar",

@@ -5,20 +5,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
+import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ._deployment.model import Deployment, deployment, read_choices
 from ._errors import ContinuumError, Diagnostic
-from ._parse.inputs import read_given
+from ._fetch.store import Download, Fetched, Store
+from ._parse.inputs import Generator, read_given
 from ._parse.library import load_library
-from ._parse.source import find_template
-from ._parse.template import read_template
+from ._parse.secret import secrets_in
+from ._parse.source import Source, find_template, no_network, read_references
+from ._parse.stack import Find, read_stack
+from ._parse.template import Surroundings, read_template
+from ._project.write import read_pins
+from ._site import Site, read_site, site_file
 from ._topology.build import build_topology
 
+FAAS = ("lambda", "oscar")
 Result = TypeVar("Result")
+_LETTERS = string.ascii_letters + string.digits
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TYPES = os.path.join(COLLECTION, "playbooks", "tosca", "types")
 CATALOGUE = os.path.join(COLLECTION, "playbooks", "tosca", "templates")
@@ -44,6 +54,21 @@ class Home:
         """Return the path of an infrastructure's private key."""
         return os.path.join(self.path, "keys", infrastructure, "id_ed25519")
 
+    def random_text(self, infrastructure: str, name: str, length: int) -> str:
+        """Return the random text of an input: made once, kept beside the key, readable by its owner only."""
+        folder = os.path.dirname(self.key_file(infrastructure))
+        path = os.path.join(folder, f"random-{hashlib.sha256(name.encode()).hexdigest()[:16]}")
+        try:
+            with open(path, encoding="ascii") as file:
+                return file.read()
+        except FileNotFoundError:
+            pass
+        text = "".join(secrets.choice(_LETTERS) for _position in range(length))
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(text)
+        return text
+
 
 def known_clouds() -> list[str]:
     """Return the clouds that have a role in this collection."""
@@ -52,19 +77,96 @@ def known_clouds() -> list[str]:
     return sorted(name.removeprefix("cloud_") for name in names if name.startswith("cloud_"))
 
 
-def translate(template: str, variables: Mapping[str, Any], directory: str, home: Home) -> Deployment:
-    """Return the deployment of a template; `variables` are the extra variables, relative paths start in `directory`.
+@dataclass(frozen=True)
+class World:
+    """What translation needs of the outside, so that it can be tested without any.
 
-    Raises `ContinuumError` with all problems of the template, of its inputs and of the choices.
+    `directory` is where relative paths start, `download` gets a URL, `environment` has the token of the caller.
     """
+
+    directory: str
+    home: Home
+    environment: Mapping[str, str] = field(default_factory=dict)
+    download: Download = no_network
+
+
+def translate(
+    template: Any, variables: Mapping[str, Any], directory: str, home: Home, world: World | None = None
+) -> Deployment:
+    """Return the deployment of a template, or of a list of a template and its add-ons.
+
+    `variables` are the extra variables, relative paths start in `directory`. Raises `ContinuumError` with all problems
+    of the template, of its inputs and of the choices.
+    """
+    world = world or World(directory, home)
+    site = read_site(site_file(world.environment, home.path))
+    sources, find = _sources(template, world)
+    name, document = read_stack(sources, find)
     problems: list[Diagnostic] = []
-    source = find_template(template, CATALOGUE, directory)
-    choices = _noting(problems, lambda: read_choices(variables, source.name, known_clouds()))
+    choices = _noting(problems, lambda: read_choices(variables, name, known_clouds()))
     given = _noting(problems, lambda: read_given(variables.get("inputs")))
-    topology = _noting(problems, lambda: build_topology(read_template(source, given or {}, load_library(TYPES))))
+    infrastructure = choices.infrastructure if choices else name
+    generator = Generator(
+        random=lambda key, length: home.random_text(infrastructure, key, length),
+        token=world.environment.get("IM_ACCESS_TOKEN", ""),
+    )
+    around = Surroundings(sources[0].place, site.local_path, generator)
+    topology = _noting(
+        problems, lambda: build_topology(read_template(name, document, given or {}, load_library(TYPES), around))
+    )
     if choices is None or topology is None or problems:
         raise ContinuumError(problems)
     return deployment(topology, choices, home.key_file(choices.infrastructure))
+
+
+def fetch_recipes(found: Deployment, world: World, refresh: bool = False) -> tuple[dict[str, Fetched], Site]:
+    """Return the recipes of a deployment by reference, and the settings of the site.
+
+    What an earlier deployment of the infrastructure has pinned is taken again. Raises `TemplateError`.
+    """
+    home = world.home
+    site = read_site(site_file(world.environment, home.path))
+    pins = read_pins(home.project(found.choices.infrastructure))
+    store = Store(os.path.join(home.path, "cache", "recipes"), site, world.download, pins, refresh)
+    return store.fetch(found.topology.references), site
+
+
+def secrets_of_deployment(found: Deployment) -> dict[str, str]:
+    """Return the secret inputs that a run of the project needs in its environment."""
+    topology = found.topology
+    workloads = [item.environment for item in topology.workloads]
+    functions = [item.properties for item in topology.functions]
+    steps = [step.inputs for step in topology.steps]
+    return secrets_in([steps, topology.outputs, list(topology.networks), workloads, functions])
+
+
+def missing_clouds(found: Deployment) -> list[Diagnostic]:
+    """Return one problem for each workload and function that needs a cloud which the deployment does not have."""
+    cloud, topology = found.choices.cloud, found.topology
+    containers = [item.node for item in topology.workloads if item.count and cloud != "kubernetes"]
+    functions = [item.node for item in topology.functions if item.count and not item.group and cloud not in FAAS]
+    return [
+        *(_needs(f"'{node}' is a container of its own", ["kubernetes"]) for node in containers),
+        *(_needs(f"'{node}' is a function", list(FAAS)) for node in functions),
+    ]
+
+
+def _needs(what: str, clouds: list[str]) -> Diagnostic:
+    there = [cloud for cloud in clouds if cloud in known_clouds()]
+    hint = f"Deploy it with -e cloud={there[0]}." if there else "This version does not have such a cloud yet."
+    return Diagnostic("needs-cloud", f"{what}; it needs the cloud {' or '.join(clouds)}.", None, hint)
+
+
+def _sources(template: Any, world: World) -> tuple[list[Source], Find]:
+    """Return the templates that the user names; those after the first may lie beside it."""
+
+    def find(reference: str, near: str) -> Source:
+        return find_template(reference, CATALOGUE, world.directory, near, world.download)
+
+    sources: list[Source] = []
+    for reference in read_references(template):
+        sources.append(find(reference, sources[0].place if sources else ""))
+    return sources, find
 
 
 def _noting(problems: list[Diagnostic], action: Callable[[], Result]) -> Result | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ class Network:
     public: bool = False
     cidr: str | None = None
     provider_id: str | None = None
+    gateway: str = ""
+    proxy: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,11 @@ class Group:
     gpu_vendor: str = ""
     gpu_model: str = ""
     preemptible: bool = False
+    disk_type: str = ""
+    cloud_id: str = ""
+    availability_zone: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    additional_ips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ _NETWORK = {
     "public": {"type": "bool", "default": False},
     "cidr": {"type": "str"},
     "provider_id": {"type": "str"},
+    "gateway": {"type": "str", "default": ""},
+    "proxy": {"type": "dict"},
 }
 _GROUP = {
     "node": {"type": "str", "required": True},
@@ -67,6 +69,11 @@ _GROUP = {
     "gpu_vendor": {"type": "str", "default": ""},
     "gpu_model": {"type": "str", "default": ""},
     "preemptible": {"type": "bool", "default": False},
+    "disk_type": {"type": "str", "default": ""},
+    "cloud_id": {"type": "str", "default": ""},
+    "availability_zone": {"type": "str", "default": ""},
+    "addresses": {"type": "dict", "default": {}},
+    "additional_ips": {"type": "list", "elements": "str", "default": []},
 }
 _SLOT = {"id": {"type": "int", "required": True}, "node": {"type": "str", "required": True}}
 
@@ -142,6 +149,7 @@ def _group(item: Mapping[str, Any]) -> Group:
         "remove": tuple(item["remove"]),
         "networks": tuple(item["networks"]),
         "dns_names": tuple(item["dns_names"]),
+        "additional_ips": tuple(item["additional_ips"]),
     }
     simple["ports"] = tuple(Port(**port) for port in item["ports"])
     simple["volumes"] = tuple(Volume(**volume) for volume in item["volumes"])

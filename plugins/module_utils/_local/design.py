@@ -135,7 +135,8 @@ def design_hosts(
         group = by_node[slot.node]
         addresses = []
         for place in _places_of(group, around.places):
-            address = choose_address(place.subnet, slot.id, used[place.engine_name])
+            fixed = group.addresses.get(place.network.name, "") if group.count == 1 else ""
+            address = choose_address(place.subnet, slot.id, used[place.engine_name], fixed)
             used[place.engine_name].add(address)
             addresses.append((place, address))
         mounts = mounts_of(infrastructure, groups, slot, everyone)

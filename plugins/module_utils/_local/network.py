@@ -40,12 +40,17 @@ def given_subnet(name: str, cidr: str) -> IPv4:
     return subnet
 
 
-def choose_address(subnet: IPv4, number: int, used: Iterable[str]) -> str:
+def choose_address(subnet: IPv4, number: int, used: Iterable[str], fixed: str = "") -> str:
     """Return the address of host `number`; raises HostsError when the network is full.
 
-    It is the network's plus 10 plus the number when that is free, else the first free one.
+    It is the `fixed` one if there is one, else the network's plus 10 plus the number when that is free, else the first
+    free one.
     """
     busy = set(used)
+    if fixed:
+        if ipaddress.ip_address(fixed) not in subnet or fixed in busy:
+            raise HostsError(f"The address {fixed} is not free in the network {subnet}.", "give the network a cidr.")
+        return fixed
     for place in (FIRST_HOST + number, *range(FIRST_HOST, subnet.num_addresses - 1), *range(2, FIRST_HOST)):
         if place < subnet.num_addresses - 1 and str(subnet[place]) not in busy:
             return str(subnet[place])

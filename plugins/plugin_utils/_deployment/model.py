@@ -24,7 +24,7 @@ class Choices:
     """What a user may choose: names, the cloud, and per host group an image and a size.
 
     `images` maps a group (or "*") to an image, `sizes` to an instance type or to `{cpus, memory}`; `instances` is the
-    exact list of hosts, None to derive it from the counts.
+    exact list of hosts, None to derive it from the counts. `confined` is whether foreign recipes run in a sandbox.
     """
 
     infrastructure: str
@@ -32,6 +32,7 @@ class Choices:
     images: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, Any] = field(default_factory=dict)
     instances: tuple[tuple[int, str], ...] | None = None
+    confined: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def read_choices(variables: Mapping[str, Any], default_name: str, clouds: Iterab
         "images": lambda: {key: str(value) for key, value in read_given(variables.get("images"), "images").items()},
         "sizes": lambda: read_given(variables.get("sizes"), "sizes"),
         "instances": lambda: _instances(variables.get("instances")),
+        "confined": lambda: _truth("confined", variables.get("confined", True)),
     }
     found: dict[str, Any] = {}
     problems: list[Diagnostic] = []
@@ -69,6 +71,13 @@ def _name(name: str) -> str:
         hint = "Use 1 to 40 lower case letters, digits and dashes; start with a letter, end with a letter or a digit."
         raise ChoiceError.of(f"'{name}' cannot be the name of an infrastructure.", hint)
     return name
+
+
+def _truth(name: str, value: Any) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "yes", "no", "1", "0"):
+        raise ChoiceError.of(f"'{name}' is true or false, not '{value}'.")
+    return text in ("true", "yes", "1")
 
 
 def _cloud(cloud: str, known: list[str]) -> str:

@@ -15,13 +15,14 @@ from .expressions import Address, Expression, HostValue, InventoryHost, Leaving,
 from .nodes import Node
 
 if TYPE_CHECKING:
-    from .functions import Resolver
+    from .resolver import Resolver
 
 COMPUTE = "tosca.nodes.Compute"
 _KINDS = {"private_address": "private", "public_address": "public"}
 _FRONT_END = "tosca.nodes.indigo.LRMS.FrontEnd"
 _WORKER = "tosca.nodes.indigo.LRMS.WorkerNode"
-_OF_HOSTS = {"tosca_id", "ctxt_log", "ansible_output", "endpoint", "credential"}
+_OF_HOSTS = {"ctxt_log", "ansible_output", "endpoint", "credential"}
+PORT = "tosca.nodes.network.Port"
 
 
 def attribute(resolver: Resolver, node: Node, host: Node | None, keys: list[Any], own: bool) -> Any | Expression | None:
@@ -32,6 +33,13 @@ def attribute(resolver: Resolver, node: Node, host: Node | None, keys: list[Any]
     name, *rest = keys
     if name == "tosca_name":
         return node.name
+    if name == "ip_address" and resolver.library.derives("node_types", node.type, PORT):
+        return _port_address(resolver, node)
+    if host is not None and name == "tosca_id":
+        return OwnVariable("IM_NODE_VMID", "" if own else host.name)
+    if host is not None and "tls_certificates" in keys[:2] and keys[0] in (*node.capabilities, "tls_certificates"):
+        rest = keys[keys.index("tls_certificates") + 1 :]
+        return OwnVariable("IM_NODE_TLS_CERTIFICATES", "" if own else host.name, tuple(rest))
     if host is not None and name in _KINDS:
         return _address(resolver, node, host, _KINDS[name], rest, own)
     if host is not None and name == "lrms_workers":
@@ -54,6 +62,16 @@ def _address(resolver: Resolver, node: Node, host: Node, kind: str, rest: list[A
     if resolver.library.derives("node_types", node.type, COMPUTE):
         return Address(host.name, kind)
     return OwnVariable(f"IM_NODE_{kind.upper()}_IP") if own else Address(host.name, kind, 0)
+
+
+def _port_address(resolver: Resolver, port: Node) -> Expression | None:
+    """Return the address of the host that a port is bound to, in the network that it is linked to."""
+    targets = {requirement.name: resolver.nodes[requirement.target] for requirement in port.requirements}
+    host, network = targets.get("binding"), targets.get("link")
+    if host is None:
+        return None
+    public = network is not None and str(resolver.property_of(network, "network_type")).lower() == "public"
+    return Address(host.name, "public" if public else "private", 0)
 
 
 def worker_groups(resolver: Resolver, front_end: Node, host: Node) -> tuple[str, ...]:

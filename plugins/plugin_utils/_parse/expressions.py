@@ -15,7 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .secret import Secret
+
 MARK = "im_expression"
+
+
+@dataclass(frozen=True)
+class SecretVariable:
+    """What is left of a secret in a project: the environment variable that holds it during a run."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -29,9 +38,14 @@ class Address:
 
 @dataclass(frozen=True)
 class OwnVariable:
-    """A variable of the host on which the step runs (`IM_NODE_PRIVATE_IP` ...)."""
+    """A variable of the host on which the step runs (`IM_NODE_PRIVATE_IP` ...), or of the first host of a `group`.
+
+    `keys` lead into its value.
+    """
 
     name: str
+    group: str = ""
+    keys: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,11 +97,22 @@ class Token:
     index: int
 
 
-Expression = Address | OwnVariable | Workers | Leaving | InventoryHost | HostValue | Joined | Token
-KINDS: dict[str, Callable[..., Expression]] = {
-    kind.__name__: kind for kind in (Address, OwnVariable, Workers, Leaving, InventoryHost, HostValue, Joined, Token)
-}
-EXPRESSIONS = (Address, OwnVariable, Workers, Leaving, InventoryHost, HostValue, Joined, Token)
+@dataclass(frozen=True)
+class Artifact:
+    """The path on the host of a file that the artifact `name` of a node means; it is copied there before the step."""
+
+    node: str
+    name: str
+
+
+Expression = (
+    Artifact | Address | OwnVariable | Workers | Leaving | InventoryHost | HostValue | Joined | Token | SecretVariable
+)
+EXPRESSIONS: tuple[type[Any], ...] = (
+    *(Artifact, Address, OwnVariable, Workers, Leaving, InventoryHost, HostValue, Joined, Token),
+    SecretVariable,
+)
+KINDS: dict[str, Callable[..., Expression]] = {kind.__name__: kind for kind in EXPRESSIONS}
 
 
 def is_known(value: Any) -> bool:
@@ -104,8 +129,10 @@ def is_known(value: Any) -> bool:
 def encode(value: Any) -> Any:
     """Return `value` with expressions as mappings `{im_expression: [kind, argument ...]}`.
 
-    A user's own mapping is never taken for one.
+    A user's own mapping is never taken for one. Of a secret only the name of its variable is left.
     """
+    if isinstance(value, Secret):
+        return {MARK: ["secret", value.variable]}
     if isinstance(value, EXPRESSIONS):
         return {MARK: [type(value).__name__, *(encode(getattr(value, name)) for name in value.__dataclass_fields__)]}
     if isinstance(value, dict):
@@ -123,6 +150,8 @@ def decode(value: Any) -> Any:
         if MARK not in value:
             return {key: decode(item) for key, item in value.items()}
         kind, *arguments = value[MARK]
+        if kind == "secret":
+            return SecretVariable(arguments[0])
         if kind == "map":
             return {key: decode(item) for key, item in arguments[0]}
         decoded = [decode(item) for item in arguments]

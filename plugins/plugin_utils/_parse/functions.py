@@ -3,23 +3,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TOSCA's intrinsic functions (Simple Profile 1.3, section 4), evaluated as far as can be without hosts.
 
-`Resolver.value` replaces every function call in a value. What needs hosts becomes an expression of `expressions.py`.
+What needs hosts becomes an expression of `expressions.py`. Secret texts stay apart, so that none gets into a project.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._errors import Problems, did_you_mean
+from .._errors import did_you_mean
 from . import attributes
-from .expressions import Expression, Joined, Token, is_known
-from .library import Library
-from .loader import Document, Path
-from .nodes import HOSTED_ON, Node
+from .expressions import Artifact, Expression, HostValue, Joined, Token, is_known
+from .loader import Path
+from .nodes import Node, Requirement
+from .secret import Secret
 
-_MAX_DEPTH = 30
+if TYPE_CHECKING:
+    from .resolver import Resolver
+
+# What SELF means: a node template by name, a requirement, or nothing.
+Me = str | Requirement | None
 
 
 class FunctionError(Exception):
@@ -31,96 +34,17 @@ class FunctionError(Exception):
         self.code = code
 
 
-@dataclass
-class Resolver:
-    """Evaluates values of one template; `inputs` are the values of its inputs."""
-
-    document: Document
-    library: Library
-    nodes: dict[str, Node]
-    inputs: dict[str, Any]
-    problems: Problems
-    depth: int = 0
-
-    def value(self, raw: Any, me: str | None, path: Path) -> Any:
-        """Return `raw` with all function calls evaluated.
-
-        `me` is the node template that SELF means (None in outputs); `path` is the place of `raw`, for messages.
-        A call that cannot be evaluated is noted as a problem and becomes None.
-        """
-        if isinstance(raw, dict):
-            if len(raw) == 1 and (call := next(iter(raw))) in _FUNCTIONS:
-                return self._call(str(call), raw[call], me, path)
-            return {key: self.value(item, me, (*path, key)) for key, item in raw.items()}
-        if isinstance(raw, list):
-            return [self.value(item, me, (*path, index)) for index, item in enumerate(raw)]
-        return raw
-
-    def property_of(self, node: Node, name: str) -> Any:
-        """Return the evaluated property of a node, None when it has none."""
-        return self.value(node.properties.get(name), node.name, (*node.path, "properties", name))
-
-    def capability_of(self, node: Node, capability: str) -> dict[str, Any]:
-        """Return the evaluated properties of a capability of a node ({} when it has no such capability)."""
-        path = (*node.path, "capabilities", capability, "properties")
-        raw = node.capabilities.get(capability, {})
-        return {name: self.value(item, node.name, (*path, name)) for name, item in raw.items()}
-
-    def host_of(self, node: Node) -> Node | None:
-        """Return the Compute that carries `node`: the node itself, or along its first HostedOn edge."""
-        seen: set[str] = set()
-        current: Node | None = node
-        while current is not None and current.name not in seen:
-            seen.add(current.name)
-            if self.library.derives("node_types", current.type, "tosca.nodes.Compute"):
-                return current
-            current = self.next_host(current)
-        return None
-
-    def lookup(self, reference: Any, me: str | None) -> Node:
-        """Return the node that a function's first argument means: SELF, HOST or a name. Raises `FunctionError`."""
-        if reference in ("SELF", "HOST"):
-            if me is None or me not in self.nodes:
-                raise FunctionError(f"{reference} has no meaning here.", "Write the name of a node template.")
-            own = self.nodes[me]
-            host = own if reference == "SELF" else (self.next_host(own) or self.host_of(own))
-            if host is None:
-                raise FunctionError(f"Node '{me}' is not hosted anywhere, so HOST has no meaning.")
-            return host
-        if reference not in self.nodes:
-            hint = did_you_mean(str(reference), self.nodes)
-            raise FunctionError(f"There is no node template '{reference}'.", hint, "unknown-node")
-        return self.nodes[reference]
-
-    def next_host(self, node: Node) -> Node | None:
-        for requirement in node.requirements:
-            if self.library.derives("relationship_types", requirement.relationship, HOSTED_ON):
-                return self.nodes.get(requirement.target)
-        return None
-
-    def _call(self, function: str, arguments: Any, me: str | None, path: Path) -> Any:
-        self.depth += 1
-        try:
-            if self.depth > _MAX_DEPTH:
-                raise FunctionError("The functions refer to each other in a circle.")
-            return _FUNCTIONS[function](self, arguments, me, (*path, function))
-        except FunctionError as problem:
-            position = self.document.at(*path, function)
-            self.problems.add(problem.code, str(problem), position, problem.hint)
-            return None
-        finally:
-            self.depth -= 1
-
-
-def _get_input(resolver: Resolver, arguments: Any, _me: str | None, _path: Path) -> Any:
+def _get_input(resolver: Resolver, arguments: Any, _me: Me, _path: Path) -> Any:
     name, *rest = arguments if isinstance(arguments, list) else [arguments]
     if name not in resolver.inputs:
         raise FunctionError(f"There is no input '{name}'.", did_you_mean(str(name), resolver.inputs), "unknown-input")
     return _descend(resolver.inputs[name], rest)
 
 
-def _get_property(resolver: Resolver, arguments: Any, me: str | None, _path: Path) -> Any:
+def _get_property(resolver: Resolver, arguments: Any, me: Me, _path: Path) -> Any:
     reference, *keys = _list(arguments, 2, "get_property: [node, property]")
+    if reference == "SELF" and isinstance(me, Requirement):
+        return _relationship_property(resolver, me, keys)
     node = resolver.lookup(reference, me)
     if reference == "HOST":
         while keys[0] not in node.properties and keys[0] not in node.capabilities:
@@ -137,6 +61,14 @@ def _get_property(resolver: Resolver, arguments: Any, me: str | None, _path: Pat
         return found
     known = [*resolver.library.merged("node_types", node.type, "properties"), *node.capabilities]
     raise FunctionError(f"Node '{node.name}' has no property '{keys[0]}'.", did_you_mean(str(keys[0]), known))
+
+
+def _relationship_property(resolver: Resolver, requirement: Requirement, keys: list[Any]) -> Any:
+    schema = resolver.library.merged("relationship_types", requirement.relationship, "properties")
+    if keys[0] not in schema and keys[0] not in requirement.properties:
+        raise FunctionError(f"The relationship has no property '{keys[0]}'.", did_you_mean(str(keys[0]), schema))
+    path = (*requirement.path, "relationship", "properties", keys[0])
+    return _descend(resolver.value(requirement.properties.get(keys[0]), requirement.source, path), keys[1:])
 
 
 def _through_requirement(resolver: Resolver, node: Node, keys: list[Any]) -> Any:
@@ -157,7 +89,7 @@ def _through_requirement(resolver: Resolver, node: Node, keys: list[Any]) -> Any
     return None
 
 
-def _get_attribute(resolver: Resolver, arguments: Any, me: str | None, _path: Path) -> Any:
+def _get_attribute(resolver: Resolver, arguments: Any, me: Me, _path: Path) -> Any:
     reference, *keys = _list(arguments, 2, "get_attribute: [node, attribute]")
     node = resolver.lookup(reference, me)
     host = resolver.host_of(node)
@@ -169,35 +101,91 @@ def _get_attribute(resolver: Resolver, arguments: Any, me: str | None, _path: Pa
     return found
 
 
-def _concat(resolver: Resolver, arguments: Any, me: str | None, path: Path) -> Any:
+def _concat(resolver: Resolver, arguments: Any, me: Me, path: Path) -> Any:
     parts = [
         resolver.value(item, me, (*path, index)) for index, item in enumerate(_list(arguments, 1, "concat: [...]"))
     ]
-    if is_known(parts):
-        return "".join(text(part) for part in parts)
-    return Joined(tuple(part if not is_known(part) else text(part) for part in parts))
+    return joined(parts)
 
 
-def _join(resolver: Resolver, arguments: Any, me: str | None, path: Path) -> Any:
+def _join(resolver: Resolver, arguments: Any, me: Me, path: Path) -> Any:
     items, *rest = _list(arguments, 1, "join: [[...], separator]")
     parts = resolver.value(items, me, (*path, 0))
     separator = text(rest[0]) if rest else ""
-    if not isinstance(parts, list) or not is_known(parts):
-        raise FunctionError("join needs a list whose parts are known before deployment.")
-    return separator.join(text(part) for part in parts)
+    if not isinstance(parts, list):
+        raise FunctionError("join needs a list whose length is known before deployment.")
+    return joined([piece for part in parts for piece in (separator, part)][1:])
 
 
-def _token(resolver: Resolver, arguments: Any, me: str | None, path: Path) -> Any:
+def _select(resolver: Resolver, arguments: Any, me: Me, path: Path) -> Any:
+    index, items = arguments
+    found = resolver.value(items, me, (*path, 1))
+    if not isinstance(found, list) or not -len(found) <= index < len(found):
+        raise FunctionError(f"select: there is no part number {index} in the list.", "Parts count from 0.")
+    return found[index]
+
+
+def _get_artifact(resolver: Resolver, arguments: Any, me: Me, _path: Path) -> Any:
+    reference, name, *_rest = _list(arguments, 2, "get_artifact: [SELF, artifact]")
+    node = resolver.lookup(reference, me)
+    if name not in node.artifacts:
+        hint = did_you_mean(str(name), node.artifacts)
+        raise FunctionError(f"Node '{node.name}' has no artifact '{name}'.", hint)
+    return Artifact(node.name, str(name))
+
+
+def _get_operation_output(resolver: Resolver, arguments: Any, me: Me, _path: Path) -> Any:
+    """What operations return is not kept (profile, section 1.8): the value is never known."""
+    reference, *keys = _list(arguments, 4, "get_operation_output: [node, interface, operation, output]")
+    return HostValue(resolver.lookup(reference, me).name, ("operation_output", *map(str, keys)))
+
+
+def _get_nodes_of_type(resolver: Resolver, arguments: Any, _me: Me, _path: Path) -> Any:
+    kind = arguments[0] if isinstance(arguments, list) and arguments else arguments
+    full = resolver.library.resolve("node_types", kind)
+    if full is None:
+        hint = did_you_mean(str(kind), resolver.library.types["node_types"])
+        raise FunctionError(f"Nobody declared the type '{kind}'.", hint, "unknown-type")
+    return [name for name, node in resolver.nodes.items() if resolver.library.derives("node_types", node.type, full)]
+
+
+def _token(resolver: Resolver, arguments: Any, me: Me, path: Path) -> Any:
     raw, separator, index = _list(arguments, 3, "token: [text, separator, index]")[:3]
     whole = resolver.value(raw, me, (*path, 0))
     if not isinstance(index, int) or not isinstance(separator, str) or separator == "":
         raise FunctionError("token needs a text, a separator and a whole number.", "token: [text, ':', 0]")
-    if not is_known(whole):
+    if isinstance(whole, Secret) or not is_known(whole):
         return Token(whole, separator, index)
     parts = text(whole).split(separator)
     if index >= len(parts):
         raise FunctionError(f"token: there is no part number {index} in '{whole}'.", "Parts count from 0.")
     return parts[index]
+
+
+def joined(parts: list[Any]) -> Any:
+    """Return the parts as one text; what is secret or not yet known stays apart, in a `Joined`."""
+    result: list[Any] = []
+    for part in parts:
+        if isinstance(part, Joined):
+            result.extend(part.parts)
+        elif isinstance(part, Secret) or not is_known(part):
+            result.append(part)
+        elif result and isinstance(result[-1], str) and not isinstance(result[-1], Secret):
+            result[-1] += text(part)
+        else:
+            result.append(text(part))
+    if all(isinstance(part, str) and not isinstance(part, Secret) for part in result):
+        return "".join(result)
+    return Joined(tuple(result))
+
+
+def is_call(name: Any, arguments: Any) -> bool:
+    """True when a mapping with this one key is a call of a function, not data that happens to look like one."""
+    if name == "join":
+        return isinstance(arguments, list) and 1 <= len(arguments) <= 2 and isinstance(arguments[0], (list, dict))
+    if name == "select":
+        return isinstance(arguments, list) and len(arguments) == 2 and isinstance(arguments[0], int)
+    return name in FUNCTIONS
 
 
 def text(value: Any) -> str:
@@ -224,11 +212,15 @@ def _list(arguments: Any, least: int, usage: str) -> list[Any]:
     return arguments
 
 
-_FUNCTIONS: dict[str, Callable[[Resolver, Any, str | None, Path], Any | Expression]] = {
+FUNCTIONS: dict[str, Callable[[Resolver, Any, Me, Path], Any | Expression]] = {
     "get_input": _get_input,
     "get_property": _get_property,
     "get_attribute": _get_attribute,
     "concat": _concat,
     "join": _join,
     "token": _token,
+    "select": _select,
+    "get_artifact": _get_artifact,
+    "get_operation_output": _get_operation_output,
+    "get_nodes_of_type": _get_nodes_of_type,
 }

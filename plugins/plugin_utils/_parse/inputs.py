@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .._errors import ChoiceError, Problems, did_you_mean
 from .library import Library
 from .loader import Document
+from .secret import Secret, is_secret_input
 from .values import ValueMismatchError, convert
 
 _SIMPLE_TYPES = {
@@ -36,10 +38,34 @@ def read_given(value: Any, variable: str = "inputs") -> dict[str, Any]:
     return {str(name): item for name, item in value.items()}
 
 
-def input_values(document: Document, given: Mapping[str, Any], library: Library, problems: Problems) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Generator:
+    """Values that a template leaves to the engine: `random(N)` and `access_token()` as the default of an input.
+
+    `random` returns the text of an input by its name and length, always the same for one infrastructure; `token` is
+    the bearer token of the caller, "" without one.
+    """
+
+    random: Callable[[str, int], str] = lambda name, length: ("x" + name)[:length].ljust(length, "x")
+    token: str = ""
+
+
+_RANDOM = re.compile(r"^random\((\d{1,4})\)$")
+_ACCESS_TOKEN = "access_token()"  # noqa: S105 (what a template writes)
+
+
+def input_values(
+    document: Document,
+    given: Mapping[str, Any],
+    library: Library,
+    problems: Problems,
+    generator: Generator,
+    metadata: dict[str, Any],
+) -> dict[str, Any]:
     """Return name -> value for every declared input: given values first, then defaults.
 
-    Unknown, ill-typed, missing and badly named inputs are noted in `problems`.
+    Given texts that are secret are of type `Secret`. Unknown, ill-typed, missing and badly named inputs are noted in
+    `problems`.
     """
     declared = _declared(document)
     section = ("topology_template", "inputs")
@@ -53,7 +79,36 @@ def input_values(document: Document, given: Mapping[str, Any], library: Library,
     for name, schema in declared.items():
         _check_declaration(name, schema, document, library, problems)
         values[name] = _value(name, schema, given, document, library, problems)
+        generated = _generated(name, schema, given, document, problems, generator)
+        if generated is not None:
+            values[name] = Secret.of(generated, str(name))
+        elif name in given and isinstance(values[name], str) and is_secret_input(str(name), metadata):
+            values[name] = Secret.of(values[name], str(name))
     return values
+
+
+def _generated(
+    name: str,
+    schema: dict[str, Any],
+    given: Mapping[str, Any],
+    document: Document,
+    problems: Problems,
+    generator: Generator,
+) -> str | None:
+    """Return the generated value of an input, None for an ordinary one."""
+    default = schema.get("default")
+    if name in given or not isinstance(default, str) or schema.get("type", "string") != "string":
+        return None
+    match = _RANDOM.match(default)
+    if match:
+        return generator.random(name, int(match.group(1)))
+    if default != _ACCESS_TOKEN:
+        return None
+    if not generator.token:
+        hint = "Set IM_ACCESS_TOKEN in the environment, or give the input a value."
+        position = document.at_key("topology_template", "inputs", name)
+        problems.add("missing-input", f"Input '{name}' wants your access token, and there is none.", position, hint)
+    return generator.token
 
 
 def _declared(document: Document) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -54,14 +54,22 @@ class Library:
     """All types by section and full name."""
 
     types: dict[str, dict[str, dict[str, Any]]]
+    prefixes: tuple[str, ...] = ()
+
+    def with_prefix(self, prefix: str) -> Library:
+        """Return this library for a template that names its types with a namespace prefix ("" for none)."""
+        return replace(self, prefixes=(*self.prefixes, prefix)) if prefix else self
 
     def resolve(self, section: str, name: Any) -> str | None:
         """Return the full name of a type given by full or short name, or None when nobody declared it."""
         known = self.types[section]
         if not isinstance(name, str):
             return None
-        short = name.removeprefix("tosca:")
-        for candidate in (name, *(prefix + short for prefix in _PREFIXES[section])):
+        full = name
+        for prefix in self.prefixes:
+            full = full.removeprefix(prefix + ".").removeprefix(prefix + ":")
+        short = full.removeprefix("tosca:")
+        for candidate in (full, *(prefix + short for prefix in _PREFIXES[section])):
             if candidate in known:
                 return candidate
         return None
@@ -109,7 +117,7 @@ class Library:
         own = {section: document.get(section) for section in SECTIONS}
         if not any(isinstance(found, dict) and found for found in own.values()):
             return self
-        return Library({section: {**self.types[section], **_mapping(own[section])} for section in SECTIONS})
+        return replace(self, types={name: {**self.types[name], **_types(own[name])} for name in SECTIONS})
 
 
 def read_operations(interfaces: Any) -> dict[str, Operation]:
@@ -143,6 +151,10 @@ def load_library(directory: str) -> Library:
             for section in SECTIONS:
                 types[section].update(_mapping(content.get(section)))
     return Library(types)
+
+
+def _types(section: Any) -> dict[str, dict[str, Any]]:
+    return {str(name): body for name, body in _mapping(section).items() if isinstance(body, dict)}
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -27,13 +27,15 @@ HOSTED_ON = "tosca.relationships.HostedOn"
 
 @dataclass(frozen=True)
 class Requirement:
-    """An edge from a node to another one."""
+    """An edge from a node to another one, with the operations of its relationship."""
 
     name: str
+    source: str
     target: str
     relationship: str
     properties: dict[str, Any]
     path: Path
+    operations: dict[str, Operation] = field(default_factory=dict)
 
 
 @dataclass
@@ -171,30 +173,40 @@ def _read_requirements(
                 hint = did_you_mean(str(target), names)
                 problems.add("unknown-node", f"There is no node template '{target}'.", where, hint)
                 continue
-            relationship, properties = _relationship(name, body, definitions, library)
-            if relationship is None:
-                hint = did_you_mean(str(properties.get("type")), library.types["relationship_types"])
+            chosen, kind = _chosen_relationship(name, body, definitions, document)
+            full = library.resolve("relationship_types", kind)
+            if full is None:
+                hint = did_you_mean(str(kind), library.types["relationship_types"])
                 problems.add("unknown-type", "Nobody declared this relationship type.", document.at(*path), hint)
                 continue
-            result.append(Requirement(name, target, relationship, properties, path))
+            schema = library.merged("relationship_types", full, "properties")
+            own = _mapping(chosen.get("properties"))
+            if "relationship" in _mapping(body):
+                _check_keys(own, schema, (*path, "relationship", "properties"), document, problems, "property")
+            operations = {**library.operations("relationship_types", full), **read_operations(chosen.get("interfaces"))}
+            properties = {**_defaults(schema), **own}
+            result.append(Requirement(name, node.name, target, full, properties, path, operations))
     return result
 
 
-def _relationship(
-    name: str, body: Any, definitions: dict[str, dict[str, Any]], library: Library
-) -> tuple[str | None, dict[str, Any]]:
-    """Return the relationship's full type name and its properties (defaults of the type included)."""
+def _chosen_relationship(
+    name: str, body: Any, definitions: dict[str, dict[str, Any]], document: Document
+) -> tuple[dict[str, Any], Any]:
+    """Return what the requirement says of its relationship, and the name of its type.
+
+    The relationship is a type, the name of a relationship template, or a mapping; without one the type of the node
+    decides.
+    """
     declared = definitions.get(name, {}).get("relationship", "tosca.relationships.DependsOn")
+    declared = declared.get("type") if isinstance(declared, dict) else declared
     given = body.get("relationship") if isinstance(body, dict) else None
-    chosen = given if given is not None else declared
-    kind = chosen.get("type", declared) if isinstance(chosen, dict) else chosen
-    if isinstance(kind, dict):
-        kind = kind.get("type")
-    full = library.resolve("relationship_types", kind)
-    own = _mapping(chosen.get("properties")) if isinstance(chosen, dict) else {}
-    if full is None:
-        return None, {"type": kind}
-    return full, {**_defaults(library.merged("relationship_types", full, "properties")), **own}
+    topology = document.data.get("topology_template")
+    templates = _mapping(_mapping(topology).get("relationship_templates"))
+    if isinstance(given, str) and given in templates:
+        given = templates[given]
+    if isinstance(given, dict):
+        return given, given.get("type", declared)
+    return {}, given if given is not None else declared
 
 
 def _capability_type(definition: Any, library: Library) -> str:

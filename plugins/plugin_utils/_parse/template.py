@@ -6,21 +6,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import Diagnostic, Problems, TemplateError
-from .functions import Resolver
 from .grammar import check_grammar
-from .inputs import input_values
+from .imports import Mirror, extend_by_imports
+from .inputs import Generator, input_values
 from .library import Library
 from .loader import Document, load
 from .nodes import Node, read_nodes
+from .resolver import Resolver
 from .source import Source
+from .stack import metadata_of
 from .values import ValueMismatchError, convert
 
-# Type libraries that templates of the existing catalogue import; ours declares the same types.
-_OUR_LIBRARY = {"custom_types.yaml", "custom_types.yml", "tosca_types.yaml"}
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the caller knows beside the template.
+
+    `place` is the template's folder ("" for none), `mirror` gives the local path of a URL or None, `generator` makes
+    the values that a template leaves to the engine.
+    """
+
+    place: str = ""
+    mirror: Mirror = lambda _url: None
+    generator: Generator = field(default_factory=Generator)
 
 
 @dataclass
@@ -39,32 +51,37 @@ class Template:
 
 def parse(source: Source, given: Mapping[str, Any], library: Library) -> Template:
     """Read, check and resolve a template. Raises `TemplateError` with every problem that was found."""
-    template = read_template(source, given, library)
+    template = read_template(source.name, load(source.text, source.file), given, library)
     template.resolver.problems.raise_if_any()
     return template
 
 
-def read_template(source: Source, given: Mapping[str, Any], library: Library) -> Template:
-    """Do the same, but leave the problems in `Template.resolver`: the next stage finds more, and all are told at once.
+def read_template(
+    name: str,
+    document: Document,
+    given: Mapping[str, Any],
+    library: Library,
+    around: Surroundings | None = None,
+) -> Template:
+    """Do the same for a loaded document, but leave the problems in `Template.resolver`.
 
+    The next stage finds more, and all are told at once.
     Raises `TemplateError` when there is nothing to go on with (no YAML, no topology).
     """
-    document = load(source.text, source.file)
+    around = around or Surroundings()
     problems = Problems()
     _check_document(document, problems)
     problems.raise_if_any()
-    library = library.extended(document.data)
-    inputs = input_values(document, given, library, problems)
+    library = extend_by_imports(document, library, around.place, around.mirror, problems).extended(document.data)
+    metadata = metadata_of(document)
+    inputs = input_values(document, given, library, problems, around.generator, metadata)
     nodes = read_nodes(document, library, problems)
     resolver = Resolver(document, library, nodes, inputs, problems)
     _check_properties(resolver)
     outputs = _outputs(resolver)
     if not problems.found:
         check_grammar(document, inputs, library, problems)
-    metadata = document.data.get("metadata")
-    return Template(
-        source.name, document, library, nodes, inputs, outputs, metadata if isinstance(metadata, dict) else {}, resolver
-    )
+    return Template(name, document, library, nodes, inputs, outputs, metadata, resolver)
 
 
 def _check_document(document: Document, problems: Problems) -> None:
@@ -82,23 +99,6 @@ def _check_document(document: Document, problems: Problems) -> None:
     for section in ("inputs", "node_templates", "outputs"):
         if not isinstance(topology.get(section), (dict, type(None))):
             problems.add("tosca", f"'{section}' must be a mapping.", document.at("topology_template", section))
-    _check_imports(document, problems)
-
-
-def _check_imports(document: Document, problems: Problems) -> None:
-    """An import of a known type library means ours; nothing is fetched."""
-    imports = document.data.get("imports")
-    if not isinstance(imports, (list, type(None))):
-        problems.add("unknown-import", "'imports' must be a list.", document.at("imports"))
-        return
-    for index, entry in enumerate(imports or []):
-        values = list(entry.values()) if isinstance(entry, dict) else [entry]
-        address = values[0] if values else None
-        if isinstance(address, dict):
-            address = address.get("file")
-        if not isinstance(address, str) or address.rsplit("/", 1)[-1] not in _OUR_LIBRARY:
-            hint = f"Types of {', '.join(sorted(_OUR_LIBRARY))} are built in; declare others in the template."
-            problems.add("unknown-import", f"The import '{address}' is not known.", document.at("imports", index), hint)
 
 
 def _check_properties(resolver: Resolver) -> None:
@@ -127,6 +127,8 @@ def _optional(schema: dict[str, Any]) -> bool:
 def _check_value(resolver: Resolver, node: Node, value: Any, schema: dict[str, Any], path: tuple[str, ...]) -> None:
     if value in (None, "") or not schema or _is_open(value, schema) or _is_no_size(value, schema):
         return
+    if path[-1] == "mem_size" and isinstance(value, int):
+        return  # a number of MiB, as templates of the catalogue have it (profile, section 4)
     try:
         convert(value, schema, resolver.library)
     except ValueMismatchError as problem:
@@ -143,7 +145,7 @@ def _is_open(value: Any, schema: dict[str, Any]) -> bool:
 
 def _is_no_size(value: Any, schema: dict[str, Any]) -> bool:
     """A size of zero means "none" in this profile although the normative types want at least 1 MB."""
-    return schema.get("type") == "scalar-unit.size" and str(value).strip().split(" ")[0] in ("0", "0.0")
+    return schema.get("type") == "scalar-unit.size" and str(value).strip().split(" ", maxsplit=1)[0] in ("0", "0.0")
 
 
 def _outputs(resolver: Resolver) -> dict[str, Any]:

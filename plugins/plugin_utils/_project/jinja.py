@@ -19,10 +19,12 @@ from .._parse.expressions import (
     Joined,
     Leaving,
     OwnVariable,
+    SecretVariable,
     Token,
     Workers,
     is_known,
 )
+from .._parse.secret import Secret
 from .yaml_text import Jinja
 
 _VARIABLES = {"private": "IM_NODE_PRIVATE_IP", "public": "IM_NODE_PUBLIC_IP"}
@@ -36,7 +38,7 @@ class JinjaWriter:
 
     def value(self, value: Any) -> Any:
         """Return `value` with every expression replaced by a `Jinja` text."""
-        if isinstance(value, EXPRESSIONS):
+        if _is_expression(value):
             return Jinja("{{ " + self._expression(value) + " }}")
         if isinstance(value, dict):
             return {key: self.value(item) for key, item in value.items()}
@@ -44,11 +46,16 @@ class JinjaWriter:
             return [self.value(item) for item in value]
         return value
 
-    def _expression(self, value: Expression) -> str:
+    def _expression(self, value: Expression | Secret) -> str:
+        if isinstance(value, Secret):
+            return _secret(value.variable)
+        if isinstance(value, SecretVariable):
+            return _secret(value.name)
         if isinstance(value, Address):
             return _address(value)
         if isinstance(value, OwnVariable):
-            return value.name
+            start = f"hostvars[groups['{value.group}'][0]]['{value.name}']" if value.group else value.name
+            return start + "".join(f"[{key if isinstance(key, int) else self._text(key)}]" for key in value.keys)
         if isinstance(value, Workers):
             return f"{_members(value.groups)} | map('extract', hostvars, 'im_node') | list"
         if isinstance(value, Leaving):
@@ -63,7 +70,7 @@ class JinjaWriter:
         raise TypeError(f"{value} has no meaning in a play")
 
     def _part(self, part: Any) -> str:
-        if isinstance(part, EXPRESSIONS):
+        if _is_expression(part):
             return f"({self._expression(part)})"
         if not is_known(part):
             raise TypeError(f"{part} cannot be joined")
@@ -75,11 +82,24 @@ class JinjaWriter:
         return f"im_text[{self.texts.index(text)}]"
 
 
+def _is_expression(value: Any) -> bool:
+    return isinstance(value, (*EXPRESSIONS, Secret))
+
+
+def _secret(variable: str) -> str:
+    """Secrets are in the environment of the run; their names have letters, digits and underscores only."""
+    return f"lookup('ansible.builtin.env', '{variable}', default=undef(hint='Set {variable} in the environment.'))"
+
+
 def _address(value: Address) -> str:
     variable = _VARIABLES[value.kind]
     if value.index is None:
         return f"{_members((value.group,))} | map('extract', hostvars, '{variable}') | list"
-    return f"hostvars[groups['{value.group}'][{value.index}]]['{variable}']"
+    if value.index == 0:
+        return f"hostvars[groups['{value.group}'][0]]['{variable}']"
+    # An index beyond the group means its last host (profile, section 7: a template of the catalogue relies on it).
+    last = f"[{value.index}, groups['{value.group}'] | length - 1] | min"
+    return f"hostvars[groups['{value.group}'][{last}]]['{variable}']"
 
 
 def _members(groups: tuple[str, ...]) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 from .._deployment.model import Deployment
@@ -19,12 +18,17 @@ _PUBLIC_KEY = Jinja("{{ infrastructure_public_key | default('') }}")
 _ROLE = "continuum.im.infrastructure"
 
 
-def deploy_plays() -> list[Play]:
-    """Return `deploy.yml`."""
-    return [
-        {"name": Own("Provide the hosts"), "ansible.builtin.import_playbook": Own("provision.yml")},
-        {"name": Own("Configure the hosts"), "ansible.builtin.import_playbook": Own("configure.yml")},
-    ]
+def deploy_plays(confined: bool = False) -> list[Play]:
+    """Return `deploy.yml`; when `confined`, what configures the hosts runs as a process of its own in a sandbox."""
+    provision = {"name": Own("Provide the hosts"), "ansible.builtin.import_playbook": Own("provision.yml")}
+    if not confined:
+        return [
+            provision,
+            {"name": Own("Configure the hosts"), "ansible.builtin.import_playbook": Own("configure.yml")},
+        ]
+    call = _call("Run the recipes in a sandbox", _ROLE, "confined")
+    report = _on_controller("Show the result", [_call("Show hosts and outputs", _ROLE, "report")])
+    return [provision, _on_controller("Configure the hosts", [call]), report]
 
 
 def provision_plays(deployment: Deployment) -> list[Play]:
@@ -52,18 +56,66 @@ def provision_plays(deployment: Deployment) -> list[Play]:
 def configure_plays(deployment: Deployment) -> list[Play]:
     """Return `configure.yml`.
 
-    Find out what is left to do, prepare the hosts, run the steps level by level, record it.
+    Find out what is left to do, prepare the hosts, run the steps level by level, record it. Nodes with foreign recipes
+    have a playbook of their own.
     """
-    steps = [step for step in deployment.topology.steps if step.phase == "configure"]
+    nodes = steps_by_node(deployment)
+    foreign = any(has_recipe(steps) for steps in nodes.values())
+    report = _call("Show hosts and outputs", _ROLE, "report")
+    if foreign:
+        report["when"] = Own("im_known is not defined")
     return [
         _on_controller("Know the hosts", [_call("Add the hosts to the inventory", _ROLE, "hosts")]),
         _on_hosts("Find out what is left to do", "im_first", [_call("Compare with the record", _ROLE, "plan")]),
         _prepare_play(),
+        *([_facts_play()] if foreign else []),
         _on_hosts("Tell the other hosts the new names", "im_informed", [_call("Write the names", _ROLE, "names")]),
-        *(_node_play(list(found)) for _node, found in itertools.groupby(steps, key=lambda step: step.node)),
+        *(_import_play(found) if has_recipe(found) else _node_play(found) for found in nodes.values()),
         _on_hosts("Record what was done", "im_pending:im_informed", [_call("Write the record", _ROLE, "record")]),
-        _on_controller("Show the result", [_call("Show hosts and outputs", _ROLE, "report")]),
+        _on_controller("Show the result", [report]),
     ]
+
+
+def steps_by_node(deployment: Deployment) -> dict[str, list[Step]]:
+    """Return the steps that configure hosts by their node, in the order in which the nodes run."""
+    found: dict[str, list[Step]] = {}
+    for step in deployment.topology.steps:
+        if step.phase == "configure":
+            found.setdefault(step.node, []).append(step)
+    return found
+
+
+def has_recipe(steps: list[Step]) -> bool:
+    """True when a node needs more than roles."""
+    return any(step.recipe is not None or step.files for step in steps)
+
+
+def play_name(steps: list[Step]) -> str:
+    """Return what the play of a node is called."""
+    words = [step.recipe.file if step.recipe else step.role.rpartition(".")[2] for step in steps]
+    return f"Configure {steps[0].node} on {steps[0].group} ({', '.join(dict.fromkeys(words))})"
+
+
+def recipe_file(node: str) -> str:
+    """Return the playbook of a node with recipes."""
+    return f"recipes/{group_word(node)}.yml"
+
+
+def _import_play(steps: list[Step]) -> Play:
+    return {
+        "name": Own(play_name(steps)),
+        "ansible.builtin.import_playbook": Own(recipe_file(steps[0].node)),
+    }
+
+
+def _facts_play() -> Play:
+    """Recipes look into the facts of all hosts."""
+    task = {
+        "name": Own("Gather the facts of all hosts"),
+        "ansible.builtin.setup": {},
+        "when": Own("groups['im_recipes'] is defined"),
+    }
+    return _on_hosts("Learn about the hosts", "im_hosts", [task])
 
 
 def _prepare_play() -> Play:
@@ -78,10 +130,8 @@ def _prepare_play() -> Play:
 
 def _node_play(steps: list[Step]) -> Play:
     """All operations of a node are one play, in their order (profile, section 0)."""
-    first = steps[0]
-    names = ", ".join(dict.fromkeys(step.role.rpartition(".")[2] for step in steps))
     writer = JinjaWriter()
-    play = _on_hosts(f"Configure {first.node} on {first.group} ({names})", f"im_step_{group_word(first.node)}", [])
+    play = _on_hosts(play_name(steps), f"im_step_{group_word(steps[0].node)}", [])
     if all(step.entry == "main" for step in steps):
         del play["tasks"]
         play["roles"] = [_role(step, writer) for step in steps]

@@ -7,11 +7,29 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
 
 from .._deployment.model import Deployment
+from .._fetch.store import Fetched
+from .._parse.secret import secrets_in
+from .._site import Site
+from .._topology.model import Step
 from .data import topology_data
-from .plays import configure_plays, deploy_plays, provision_plays
-from .yaml_text import dump, dump_plays
+from .galaxy import requirements
+from .plays import (
+    configure_plays,
+    deploy_plays,
+    has_recipe,
+    play_name,
+    provision_plays,
+    recipe_file,
+    steps_by_node,
+)
+from .recipes import kept_name, recipe_play
+from .yaml_text import Own, dump, dump_plays
 
 _README = """\
 # {name}
@@ -25,43 +43,106 @@ writes it again.
 | `provision.yml` | creates the hosts, removes those that are too many |
 | `configure.yml` | installs the software, level by level |
 | `topology.yml` | the data of the plays |
-
+{more}
 Run it by hand, with the collection `continuum.im` installed:
 
     ansible-playbook deploy.yml
     ansible-playbook deploy.yml --check --diff
     ansible-playbook continuum.im.destroy -e infrastructure={name} -e cloud={cloud}
 """
+_RECIPES = """\
+| `recipes/` | foreign recipes, moved to their hosts; `pins.yml` has the SHA-256 of each |
+| `requirements.yml` | roles and collections that the recipes need |
+
+Recipes are foreign code. `deploy.yml` runs `configure.yml` in a sandbox, in which they see this folder only.
+"""
+_SECRETS = """
+Secret inputs are not in these files. Set them in the environment before: {names}.
+"""
+_PINS = "recipes/pins.yml"
+Files = dict[str, str | bytes]
 
 
-def render(deployment: Deployment) -> dict[str, str]:
-    """Return the text of every file of the project by name; the same deployment gives the same bytes."""
-    choices = deployment.choices
-    readme = _README.format(name=choices.infrastructure, template=deployment.topology.name, cloud=choices.cloud)
-    return {
-        "deploy.yml": dump_plays(deploy_plays()),
+def render(deployment: Deployment, contents: Mapping[str, Fetched] | None = None, site: Site | None = None) -> Files:
+    """Return the content of every file of the project by name; the same deployment gives the same bytes.
+
+    `contents` are the files that `deployment.topology.references` asks for. Raises `TemplateError` for a recipe that
+    is no playbook.
+    """
+    fetched = contents or {}
+    foreign = {node: steps for node, steps in steps_by_node(deployment).items() if has_recipe(steps)}
+    files: Files = {
+        "deploy.yml": dump_plays(deploy_plays(bool(foreign) and deployment.choices.confined)),
         "provision.yml": dump_plays(provision_plays(deployment)),
         "configure.yml": dump_plays(configure_plays(deployment)),
-        "topology.yml": dump(topology_data(deployment)),
-        "README.md": readme,
+        "topology.yml": dump(topology_data(deployment, fetched)),
+        "README.md": _readme(deployment, bool(foreign)),
     }
+    for node, steps in foreign.items():
+        files[recipe_file(node)] = dump_plays([recipe_play(steps, fetched, play_name(steps))])
+    for item in fetched.values():
+        if any(item.reference in step.files or _is_script(step, item) for steps in foreign.values() for step in steps):
+            files[f"recipes/files/{kept_name(item)}"] = item.content
+    if foreign:
+        files[_PINS] = dump({item.url: Own(item.sha256) for item in fetched.values()})
+        files["requirements.yml"] = dump(requirements(deployment.topology.galaxy, site or Site()))
+    return files
 
 
-def write(files: dict[str, str], directory: str) -> None:
-    """Write the files to `directory` (mode 0700), each replaced in one step; unchanged ones are left alone."""
+def read_pins(directory: str) -> dict[str, str]:
+    """Return the SHA-256 of each recipe that the project in `directory` was written with, by URL."""
+    text = _read(os.path.join(directory, _PINS))
+    found = yaml.load(text, Loader=_PinLoader) if isinstance(text, bytes) else None  # noqa: S506 (plain texts only)
+    return {str(url): str(digest) for url, digest in found.items()} if isinstance(found, dict) else {}
+
+
+def write(files: Files, directory: str) -> None:
+    """Write the files to `directory` (mode 0700), each replaced in one step; unchanged ones are left alone.
+
+    Recipes of an earlier deployment that are no longer part of it are removed.
+    """
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    for name, text in files.items():
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
         path = os.path.join(directory, name)
-        if _read(path) != text:
-            handle, temporary = tempfile.mkstemp(dir=directory, prefix=f".{name}.")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+        if _read(path) != data:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(name)}.")
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
             os.replace(temporary, path)
+    recipes = os.path.join(directory, "recipes")
+    for name in os.listdir(recipes) if os.path.isdir(recipes) else ():
+        if name.endswith(".yml") and f"recipes/{name}" not in files:
+            os.unlink(os.path.join(recipes, name))
 
 
-def _read(path: str) -> str | None:
+def _is_script(step: Step, item: Fetched) -> bool:
+    return step.recipe is not None and step.recipe.kind == "script" and step.recipe.reference == item.reference
+
+
+def _readme(deployment: Deployment, foreign: bool) -> str:
+    choices, topology = deployment.choices, deployment.topology
+    secrets = sorted(secrets_in([[step.inputs for step in topology.steps], topology.outputs, list(topology.networks)]))
+    more = (_RECIPES if foreign else "") + (_SECRETS.format(names=", ".join(secrets)) if secrets else "")
+    names = {"name": choices.infrastructure, "template": topology.name, "cloud": choices.cloud}
+    return _README.format(**names, more=more)
+
+
+def _read(path: str) -> bytes | None:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None
+
+
+class _PinLoader(yaml.SafeLoader):
+    """Our own file, in which URLs may be written as `!unsafe`."""
+
+
+def _plain(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+_PinLoader.add_constructor("!unsafe", _plain)

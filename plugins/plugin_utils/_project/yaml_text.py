@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from .._parse.secret import Secret
+
 # Without braces and line breaks neither a template nor a '#jinja2:' header with something to template can be written.
 _HARMLESS = re.compile(r"[A-Za-z0-9_./:,@+=()# -]*")
 _LONG = 110
@@ -27,6 +29,13 @@ class Own(str):
 
 class Jinja(str):
     """An expression of this project; it may name variables, never contain text of a user."""
+
+
+class Tagged:
+    """A text with one of Ansible's tags, out of a foreign recipe: `!unsafe` or `!vault`."""
+
+    def __init__(self, tag: str, text: str) -> None:
+        self.tag, self.text = tag, text
 
 
 class _Dumper(yaml.SafeDumper):
@@ -67,10 +76,16 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 
 
 def _own(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    if len(value) > _LONG and "\n" not in value:
+    if "\n" in value:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style="|")
+    if len(value) > _LONG:
         return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style=">")
     style = '"' if _needs_quotes(dumper, value) or "{" in value else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style=style)
+
+
+def _refuse_secret(_dumper: yaml.SafeDumper, value: Secret) -> yaml.Node:
+    raise TypeError(f"a secret ({value.variable}) was about to be written into a project")
 
 
 def _needs_quotes(dumper: yaml.SafeDumper, value: str) -> bool:
@@ -82,3 +97,5 @@ def _needs_quotes(dumper: yaml.SafeDumper, value: str) -> bool:
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Own, _own)
 _Dumper.add_representer(Jinja, _own)
+_Dumper.add_representer(Tagged, lambda dumper, value: dumper.represent_scalar("!" + value.tag, value.text, style="|"))
+_Dumper.add_representer(Secret, _refuse_secret)

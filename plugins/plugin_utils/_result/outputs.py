@@ -5,14 +5,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .._parse.expressions import decode
 from .._run.evaluate import Instance, Scene, evaluate
 
 
-def output_values(outputs: dict[str, Any], instances: list[Instance], key_file: str) -> dict[str, Any]:
+def output_values(
+    outputs: dict[str, Any],
+    instances: list[Instance],
+    key_file: str,
+    ansible_output: dict[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return name -> value; None while a value is unknown.
+
+    `ansible_output` is what debug tasks printed, by play and task; `secrets` are the secret inputs.
 
     A credential says where the private key lies (`key_file`), not what it is: outputs are shown and stored.
     """
@@ -20,7 +29,7 @@ def output_values(outputs: dict[str, Any], instances: list[Instance], key_file: 
     def credential(instance: Instance) -> dict[str, Any]:
         return {"user": instance.get("user"), "token_type": "private_key", "key_file": key_file}
 
-    scene = Scene(instances, credential=credential)
+    scene = Scene(instances, credential=credential, secrets=secrets or {}, ansible_output=ansible_output or {})
     return {name: evaluate(decode(value), scene) for name, value in outputs.items()}
 
 

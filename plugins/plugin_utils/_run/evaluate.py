@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._parse.expressions import (
     EXPRESSIONS,
     Address,
+    Artifact,
     HostValue,
     InventoryHost,
     Joined,
     Leaving,
     OwnVariable,
+    SecretVariable,
     Token,
     Workers,
 )
@@ -29,13 +31,16 @@ _GIB_MIB = 2**20
 class Scene:
     """The hosts of an infrastructure (as clouds report them), those about to go, and the one that is looked from.
 
-    `credential` says how to log in to a host; it is asked in outputs only.
+    `credential` says how to log in to a host; it is asked in outputs only. `secrets` are the secret inputs by their
+    environment variables, `ansible_output` is what tasks printed.
     """
 
     instances: list[Instance]
     surplus: list[Instance] = field(default_factory=list)
     me: Instance | None = None
     credential: Callable[[Instance], Any] = lambda _instance: None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    ansible_output: Mapping[str, Any] = field(default_factory=dict)
 
     def members(self, group: str) -> list[Instance]:
         """Return the hosts of a group by number."""
@@ -81,9 +86,19 @@ def _pick(found: list[Any], index: int) -> Any:
 
 
 def _own(value: OwnVariable, scene: Scene) -> Any:
-    if scene.me is None:
+    me = next(iter(scene.members(value.group)), None) if value.group else scene.me
+    if me is None:
         return None
-    return private_address(scene.me) if value.name == "IM_NODE_PRIVATE_IP" else scene.me.get("public_ip")
+    known = {
+        "IM_NODE_PRIVATE_IP": private_address(me),
+        "IM_NODE_PUBLIC_IP": me.get("public_ip"),
+        "IM_NODE_VMID": me.get("cloud_id"),
+    }
+    return known.get(value.name)
+
+
+def _secret(value: SecretVariable, scene: Scene) -> Any:
+    return scene.secrets.get(value.name)
 
 
 def _workers(value: Workers, scene: Scene) -> Any:
@@ -101,6 +116,8 @@ def _host(value: InventoryHost, scene: Scene) -> Any:
 def _host_value(value: HostValue, scene: Scene) -> Any:
     members = scene.members(value.group)
     names = [str(key) for key in value.path if not isinstance(key, int)]
+    if names[0] == "ansible_output":
+        return _printed(value.path[1:], scene)
     index = next((key for key in value.path if isinstance(key, int)), None)
     found: list[Any]
     if names[-1] == "credential":
@@ -110,6 +127,17 @@ def _host_value(value: HostValue, scene: Scene) -> Any:
     else:
         return None
     return found if index is None else _pick(found, index)
+
+
+def _printed(path: tuple[str | int, ...], scene: Scene) -> Any:
+    """`ansible_output` (profile, section 1.9): play, `tasks`, name of the task, `output`."""
+    keys = [key for key in path if not isinstance(key, int)]
+    found: Any = scene.ansible_output
+    for key in keys:
+        if not isinstance(found, Mapping) or key not in found:
+            return None
+        found = found[key]
+    return found
 
 
 def _joined(value: Joined, scene: Scene) -> Any:
@@ -131,4 +159,6 @@ _EVALUATORS: dict[type[Any], Callable[[Any, Scene], Any]] = {
     HostValue: _host_value,
     Joined: _joined,
     Token: _token,
+    SecretVariable: _secret,
+    Artifact: lambda _value, _scene: None,
 }

@@ -61,10 +61,14 @@ def hosts_file(instances: list[Instance]) -> str:
 
 
 def ssh_config(instances: list[Instance], key_file: str) -> str:
-    """Return an OpenSSH client configuration for all hosts, by their name in the cloud and by their own name."""
+    """Return an OpenSSH client configuration for all hosts.
+
+    By their name in the cloud, their own names and their private address: recipes delegate to any of those.
+    """
     lines = []
     for item in sorted(instances, key=lambda entry: int(entry["id"])):
-        names = dict.fromkeys([item["name"], item["hostname"], f"vnode-{item['id']}"])
+        own = [item["name"], item["hostname"], f"vnode-{item['id']}", item["fqdn"], f"vnode-{item['id']}.localdomain"]
+        names = dict.fromkeys([*own, str(private_address(item))])
         lines.append(f"Host {' '.join(names)}")
         options = {
             "HostName": _address(item),

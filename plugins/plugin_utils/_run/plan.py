@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._parse.expressions import decode
@@ -48,22 +48,29 @@ def plan_hosts(
     steps: list[Step],
     role_digest: RoleDigest,
     everything: bool = False,
+    secrets: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one entry a host that has something to do: `{name, groups, roles, digests}`.
 
-    `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new names.
+    `groups`: im_pending and im_step_<node> for hosts with steps to run, im_informed for those that only get new names,
+    im_recipes for those that run foreign recipes.
     `roles`: the roles of this collection that run on the host, by their short names.
-    `digests`: what to record when all went well. `everything` ignores the record.
+    `digests`: what to record when all went well. `everything` ignores the record, `secrets` are the secret inputs by
+    their environment variables.
     """
     names = _digest(record["salt"], hosts_file(instances))
+    foreign = {NODE + step["node"] for step in steps if step.get("recipe")}
     result = []
     for item in instances:
         if not is_reachable(item):
             continue
-        wanted = _wanted(item, record, instances, surplus, steps, role_digest)
+        scene = Scene(instances, surplus, item, secrets=secrets or {})
+        wanted = _wanted(item, record, scene, steps, role_digest)
         done = {} if everything or item.get("fresh") else record["hosts"].get(item["cloud_id"], {})
         pending = [name for name in wanted if name != BASE and done.get(name) != wanted[name]]
         groups = [f"im_step_{group_word(name.removeprefix(NODE))}" for name in pending]
+        if foreign.intersection(pending):
+            groups.append("im_recipes")
         if pending or done.get(BASE) != wanted[BASE]:
             groups.append("im_pending")
         elif done.get(NAMES) != names:
@@ -95,19 +102,18 @@ def new_record(
 def _wanted(
     item: Instance,
     record: dict[str, Any],
-    instances: list[Instance],
-    surplus: list[Instance],
+    scene: Scene,
     steps: list[Step],
     role_digest: RoleDigest,
 ) -> dict[str, str]:
-    scene = Scene(instances, surplus, item)
     mine = _steps_of(item, steps)
-    base = ["continuum.im.base", *dict.fromkeys(step["role"] for step in mine)]
+    base = ["continuum.im.base", *dict.fromkeys(step["role"] for step in mine if step["role"])]
     result = {BASE: _digest(record["salt"], [item["hostname"], base, role_digest("continuum.im.base")])}
     contents: dict[str, list[Any]] = {}
     for step in mine:
         inputs = evaluate(decode(step["inputs"]), scene)
-        content = [step["role"], step["entry"], role_digest(step["role"]), inputs, item.get("shares")]
+        runs = [step["recipe"], *step["files"]] if step.get("recipe") else [step["role"], step["entry"]]
+        content = [*runs, role_digest(step["role"]) if step["role"] else "", inputs, item.get("shares")]
         contents.setdefault(step["node"], []).append(content)
     return {**result, **{NODE + node: _digest(record["salt"], content) for node, content in contents.items()}}
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .._parse.resolver import Resolver
 from .._parse.template import Template
+from .galaxy import galaxy_contents
+from .graph import node_levels
 from .groups import read_groups
-from .model import HostGroup, Network, Topology
+from .model import Step, Topology
+from .placement import read_placements
 from .steps import read_steps, shared_folders
+from .workloads import APPLICATION, FUNCTION, read_functions, read_workloads
 
-_NETWORK_NODES = ("tosca.nodes.network.Network", "tosca.nodes.network.Port")
+_ANSIBLE_HOST = "tosca.nodes.im.AnsibleHost"
 
 
 def build_topology(template: Template) -> Topology:
@@ -21,39 +26,36 @@ def build_topology(template: Template) -> Topology:
     Raises `TemplateError` with every problem that was found, those that reading the template has noted included.
     """
     resolver = template.resolver
-    _refuse_network_nodes(template)
-    groups = read_groups(resolver)
-    steps = read_steps(resolver, groups)
+    levels, placements = node_levels(resolver), read_placements(resolver)
+    groups, networks = read_groups(resolver, placements)
+    steps = read_steps(resolver, groups, levels)
+    workloads = read_workloads(resolver, levels, placements)
+    functions = read_functions(resolver, levels, placements)
+    foreign = {step.node for step in steps if step.recipe is not None}
+    galaxy = galaxy_contents(resolver, [resolver.nodes[name] for name in foreign])
     resolver.problems.raise_if_any()
-    groups = [replace(group, shares=shared_folders(steps, group.node)) for group in groups]
+    shares = shared_folders(steps)
     return Topology(
         name=template.name,
-        networks=_networks(groups),
-        groups=tuple(groups),
+        networks=tuple(networks),
+        groups=tuple(replace(group, shares=shares.get(group.node, ())) for group in groups),
         steps=tuple(steps),
         outputs=template.outputs,
-        notices=tuple(_notices(template)),
+        notices=tuple(_notices(resolver, steps)),
+        workloads=workloads,
+        functions=functions,
+        galaxy=galaxy,
     )
 
 
-def _networks(groups: list[HostGroup]) -> tuple[Network, ...]:
-    used = {name for group in groups for name in group.networks}
-    return tuple(Network(name, public=name == "public") for name in ("private", "public") if name in used)
-
-
-def _refuse_network_nodes(template: Template) -> None:
-    for node in template.nodes.values():
-        if any(template.library.derives("node_types", node.type, kind) for kind in _NETWORK_NODES):
-            message = f"Node '{node.name}': networks and ports as nodes of their own are not deployed yet."
-            hint = "Use the endpoint capability of the Compute nodes (network_name, ports)."
-            template.resolver.problems.add("tosca", message, template.document.at_key(*node.path), hint)
-
-
-def _notices(template: Template) -> list[str]:
-    """What a user should know although it is no problem: software that sits on no host."""
-    resolver = template.resolver
-    return [
-        f"Node '{node.name}' is on no host, so its operations are not run."
-        for node in template.nodes.values()
-        if node.operations and resolver.host_of(node) is None
-    ]
+def _notices(resolver: Resolver, steps: list[Step]) -> list[str]:
+    """What a user should know although it is no problem."""
+    run = {step.node for step in steps}
+    result = list(resolver.notices)
+    for node in resolver.nodes.values():
+        kinds = [kind for kind in (APPLICATION, FUNCTION) if resolver.library.derives("node_types", node.type, kind)]
+        if resolver.library.derives("node_types", node.type, _ANSIBLE_HOST):
+            result.append(f"Node '{node.name}' is not used: Ansible runs where the template is deployed from.")
+        elif node.operations and not kinds and node.name not in run and resolver.host_of(node) is None:
+            result.append(f"Node '{node.name}' is on no host, so its operations are not run.")
+    return result

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .._parse.functions import Resolver
+from .._parse.resolver import Resolver
 
 _ORDERING = (
     "tosca.relationships.HostedOn",

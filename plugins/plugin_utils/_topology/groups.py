@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from .._parse.attributes import COMPUTE
-from .._parse.functions import Resolver
 from .._parse.nodes import Node
+from .._parse.resolver import Resolver
 from .._parse.units import parse_size
-from .model import HostGroup, Port
+from .model import HostGroup, Network, Port
+from .networks import (
+    Interfaces,
+    implied_networks,
+    is_public_network,
+    read_interfaces,
+    read_networks,
+    split_network_name,
+)
 from .ports import SSH, read_ports
 from .storage import read_volumes
 
@@ -25,15 +34,54 @@ _DNS_NAME = re.compile(r"^(\*|[A-Za-z0-9_#-]{1,63})([.@][A-Za-z0-9_-]{1,63})*$")
 _LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.#-]*[A-Za-z0-9#])?$")
 
 
-def read_groups(resolver: Resolver) -> list[HostGroup]:
-    """Return the host groups in the order in which their hosts are numbered.
+def read_groups(resolver: Resolver, placements: dict[str, dict[str, str]]) -> tuple[list[HostGroup], list[Network]]:
+    """Return the host groups in the order in which their hosts are numbered, and their networks.
 
-    Public ones first, and of those, workers last.
+    Public groups come first, and of those, workers last.
     """
     computes = [node for node in resolver.nodes.values() if resolver.library.derives("node_types", node.type, COMPUTE)]
     hosted = _hosted(resolver)
-    groups = [_group(resolver, node, hosted.get(node.name, [])) for node in computes]
-    return sorted(groups, key=lambda group: (not group.public, group.public and "wn" in group.node))
+    declared, interfaces = read_networks(resolver), read_interfaces(resolver)
+    implied: dict[str, str] = {}
+    groups = []
+    for node in computes:
+        endpoints = [item for owner in (*hosted.get(node.name, []), node) for item in _endpoints(resolver, owner)]
+        own = resolver.capability_of(node, "endpoint")
+        ports = interfaces.get(node.name)
+        place = _by_ports(resolver, ports) if ports else _by_endpoint(resolver, node, own, endpoints, implied)
+        group = _group(resolver, node, endpoints, ports or Interfaces(), place)
+        where = placements.get(node.name, {})
+        cloud_id, zone = where.get("cloud_id", ""), where.get("availability_zone", "")
+        groups.append(replace(group, cloud_id=cloud_id, availability_zone=zone))
+    groups.sort(key=lambda group: (not group.public, group.public and "wn" in group.node))
+    used = {name for group in groups for name in group.networks}
+    networks = [*implied_networks(implied), *(network for name, network in declared.items() if name in used)]
+    return groups, networks
+
+
+def _by_ports(resolver: Resolver, interfaces: Interfaces) -> tuple[bool, tuple[str, ...]]:
+    """As soon as one Port node binds a Compute, only those decide its interfaces (section 1.3)."""
+    public = any(is_public_network(resolver, network) for network in interfaces.networks)
+    return public, tuple(dict.fromkeys(network.name for network in interfaces.networks))
+
+
+def _by_endpoint(
+    resolver: Resolver,
+    node: Node,
+    own: dict[str, Any],
+    endpoints: list[tuple[Node, str, dict[str, Any]]],
+    implied: dict[str, str],
+) -> tuple[bool, tuple[str, ...]]:
+    """Return public or not and the networks of a Compute without Port nodes; `implied` collects their ids."""
+    names = [split_network_name(_text(item.get("network_name"))) for _owner, _name, item in endpoints]
+    public = bool(resolver.property_of(node, "public_ip")) or any(name[0] for name in names)
+    private_id = next((name[1] for name in reversed(names) if name[1]), "")
+    public_id = next((name[2] for name in reversed(names) if name[2]), "")
+    if public and own.get("private_ip") is False:
+        implied["public"] = implied.get("public") or public_id or private_id
+        return True, ("public",)
+    implied["private"] = implied.get("private") or private_id
+    return public, ("private",)
 
 
 def _hosted(resolver: Resolver) -> dict[str, list[Node]]:
@@ -46,12 +94,19 @@ def _hosted(resolver: Resolver) -> dict[str, list[Node]]:
     return result
 
 
-def _group(resolver: Resolver, node: Node, software: list[Node]) -> HostGroup:
+def _group(
+    resolver: Resolver,
+    node: Node,
+    endpoints: list[tuple[Node, str, dict[str, Any]]],
+    interfaces: Interfaces,
+    place: tuple[bool, tuple[str, ...]],
+) -> HostGroup:
     host, system = resolver.capability_of(node, "host"), resolver.capability_of(node, "os")
-    endpoints = [found for item in (*software, node) for found in _endpoints(resolver, item)]
     own = resolver.capability_of(node, "endpoint")
-    public = bool(resolver.property_of(node, "public_ip")) or any(_is_public(item) for _owner, _name, item in endpoints)
-    hostname, domain = _names(resolver, node, own)
+    public, networks = place
+    hostname, domain = _names(resolver, node, interfaces.dns_name or _text(own.get("dns_name")))
+    names = [*(own.get("additional_dns_names") or []), *interfaces.dns_names]
+    additional = [_text(own.get("additional_ip")), *interfaces.additional_ips]
     return HostGroup(
         node=node.name,
         instance_name=_text(resolver.property_of(node, "instance_name")) or node.name,
@@ -68,15 +123,18 @@ def _group(resolver: Resolver, node: Node, software: list[Node]) -> HostGroup:
         distribution=_text(_bound(system.get("distribution"))).lower(),
         version=_text(_bound(system.get("version"))),
         architecture=_text(_bound(system.get("architecture"))),
-        networks=("public",) if public and own.get("private_ip") is False else ("private",),
+        networks=networks,
         ports=_ports(resolver, endpoints, public),
         volumes=tuple(read_volumes(resolver, node)),
-        dns_names=_dns_names(resolver, node, own),
+        dns_names=_dns_names(resolver, node, names),
         tags=_tags(resolver, node),
         num_gpus=int(_number(_bound(host.get("num_gpus")))),
         gpu_vendor=_text(host.get("gpu_vendor")),
         gpu_model=_text(host.get("gpu_model")),
         preemptible=bool(host.get("preemtible_instance")),
+        disk_type=_text(host.get("disk_type")),
+        addresses=interfaces.addresses,
+        additional_ips=tuple(item for item in additional if item),
     )
 
 
@@ -86,12 +144,6 @@ def _endpoints(resolver: Resolver, node: Node) -> list[tuple[Node, str, dict[str
         for name, kind in node.capability_types.items()
         if resolver.library.derives("capability_types", kind, _ENDPOINT)
     ]
-
-
-def _is_public(endpoint: dict[str, Any]) -> bool:
-    """`PUBLIC`, `<id>.PUBLIC` and `<private id>,<pool>` mean a public address."""
-    name = _text(endpoint.get("network_name"))
-    return name == "PUBLIC" or name.endswith(".PUBLIC") or "," in name
 
 
 def _ports(resolver: Resolver, endpoints: list[tuple[Node, str, dict[str, Any]]], public: bool) -> tuple[Port, ...]:
@@ -117,9 +169,9 @@ def _count(resolver: Resolver, node: Node) -> int:
     return chosen
 
 
-def _names(resolver: Resolver, node: Node, endpoint: dict[str, Any]) -> tuple[str, str]:
+def _names(resolver: Resolver, node: Node, dns_name: str) -> tuple[str, str]:
     """Return host name and domain: `dns_name` of the endpoint, else the name that carries the host's number."""
-    name = _text(endpoint.get("dns_name")) or _DEFAULT_NAME
+    name = dns_name or _DEFAULT_NAME
     if not _LABEL.match(name) or len(name) > 200:
         position = resolver.document.at(*node.path, "capabilities", "endpoint", "properties", "dns_name")
         resolver.problems.add("bad-name", f"'{name}' is not a host name.", position, "Use letters, digits and '-'.")
@@ -128,9 +180,9 @@ def _names(resolver: Resolver, node: Node, endpoint: dict[str, Any]) -> tuple[st
     return label.lower().replace("#n#", "#N#"), domain.lower() or _DOMAIN
 
 
-def _dns_names(resolver: Resolver, node: Node, endpoint: dict[str, Any]) -> tuple[str, ...]:
+def _dns_names(resolver: Resolver, node: Node, wanted: list[Any]) -> tuple[str, ...]:
     """Public names; `host@deeper.zone` says where the zone begins, `*` stands for all names of a zone."""
-    names = [str(name) for name in endpoint.get("additional_dns_names") or [] if name]
+    names = [str(name) for name in wanted if name and not str(name).endswith("localdomain")]
     for name in names:
         if not _DNS_NAME.match(name):
             position = resolver.document.at(
@@ -145,6 +197,8 @@ def _size(resolver: Resolver, node: Node, capability: str, name: str, values: di
     raw = _bound(values.get(name))
     if raw in (None, "", 0):
         return 0
+    if name == "mem_size" and isinstance(raw, int) and not isinstance(raw, bool):
+        return raw * 2**20  # templates of the catalogue give plain numbers of MiB (section 4)
     try:
         return parse_size(raw)
     except ValueError as error:

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._errors import Position
+
 
 @dataclass(frozen=True)
 class Port:
@@ -39,13 +41,28 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Proxy:
+    """A host through which the hosts of a network are reached by SSH; `token` is a password or a private key."""
+
+    host: str
+    user: str
+    token_type: str = "password"  # noqa: S105 (a kind, not a password)
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Network:
-    """A network that hosts share; `provider_id` names one that exists already."""
+    """A network that hosts share; `provider_id` names one that exists already, `cidr` asks for one to be made.
+
+    `gateway` is a route in the form `<network>,<host group or address>`.
+    """
 
     name: str
     public: bool
     cidr: str | None = None
     provider_id: str | None = None
+    gateway: str = ""
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True)
@@ -77,15 +94,38 @@ class HostGroup:
     gpu_vendor: str = ""
     gpu_model: str = ""
     preemptible: bool = False
+    disk_type: str = ""
+    cloud_id: str = ""
+    availability_zone: str = ""
+    addresses: dict[str, str] = field(default_factory=dict)
+    additional_ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Foreign code that a template names: a playbook, a script, or tasks that stand in the template.
+
+    `reference` is a URL, or a path below the site's `recipe_base`; "" for tasks. `position` is where it is named.
+    """
+
+    kind: str
+    reference: str = ""
+    tasks: tuple[Any, ...] = ()
+    position: Position | None = None
+
+    @property
+    def file(self) -> str:
+        """Return the name of the file without its path."""
+        return self.reference.partition("?")[0].rpartition("/")[2] or "tasks"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One role run on one group: `role` is its full name, `entry` the task file ("main" by default).
+    """One role or one recipe run on one group: `role` is its full name, `entry` the task file ("main" by default).
 
     `name` is unique in the topology. All steps of a `node` run in one play. `level` orders the steps: all of a level
-    end before the next one starts. `phase` is
-    configure, or leave for what runs before hosts of other groups are removed.
+    end before the next one starts. `phase` is configure, or leave for what runs before hosts of other groups are
+    removed. `files` are references of files that are copied to /tmp of the hosts first.
     """
 
     name: str
@@ -96,6 +136,59 @@ class Step:
     entry: str = "main"
     phase: str = "configure"
     inputs: dict[str, Any] = field(default_factory=dict)
+    recipe: Recipe | None = None
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GalaxyContent:
+    """A role or collection that recipes need: `kind` is role or collection; `source` is "" for Galaxy itself."""
+
+    kind: str
+    name: str
+    source: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Containers of one image in a Kubernetes cloud; `count` is 0 or 1. Sizes are bytes.
+
+    `volumes` are `{name, mount, size, volume_id}`, `files` are `{path, content, reference}`.
+    """
+
+    node: str
+    image: str
+    count: int
+    level: int
+    cpus: float = 0.0
+    memory: int = 0
+    num_gpus: int = 0
+    command: tuple[str, ...] = ()
+    environment: dict[str, Any] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    exposed: tuple[Port, ...] = ()
+    dns_name: str = ""
+    volumes: tuple[dict[str, Any], ...] = ()
+    files: tuple[dict[str, Any], ...] = ()
+    namespace: str = ""
+    cloud_id: str = ""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function: on the OSCAR cluster whose front end is `group`, or with "" in an OSCAR or Lambda cloud.
+
+    `properties` are those of the node, evaluated; memory is in bytes.
+    """
+
+    node: str
+    count: int
+    level: int
+    group: str = ""
+    memory: int = 0
+    properties: dict[str, Any] = field(default_factory=dict)
+    cloud_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +201,26 @@ class Topology:
     steps: tuple[Step, ...]
     outputs: dict[str, Any]
     notices: tuple[str, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    functions: tuple[Function, ...] = ()
+    galaxy: tuple[GalaxyContent, ...] = ()
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """Return the foreign recipes, in the order of their steps."""
+        return [step.recipe for step in self.steps if step.recipe is not None]
+
+    @property
+    def references(self) -> dict[str, Position | None]:
+        """Return every file that must be fetched before a project is written, and where it is named first."""
+        found: dict[str, Position | None] = {}
+        for step in self.steps:
+            position = step.recipe.position if step.recipe else None
+            if step.recipe is not None and step.recipe.reference:
+                found.setdefault(step.recipe.reference, position)
+            for file in step.files:
+                found.setdefault(file, position)
+        return found
 
     def group(self, node: str) -> HostGroup:
         """Return the group of a Compute node template. Raises KeyError."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._parse.functions import Resolver
 from .._parse.nodes import Node, Requirement
+from .._parse.resolver import Resolver
 from .._parse.units import parse_size
 from .model import Volume
 

@@ -255,15 +255,28 @@ node_templates:
     assert any("circle" in item or "occurrences" in item for item in problems(build, text))
 
 
-def test_a_recipe_without_a_role_is_reported(build: Build) -> None:
-    text = """
+@pytest.mark.parametrize(
+    ("implementation", "expected"),
+    [
+        ('"file:///etc/x.yml"', "files of the controller are never run"),
+        ('"ssh://host/x.yml"', "addresses with 'ssh' are not fetched"),
+        ('"../x.yml"', "'../x.yml' is neither a role nor a recipe"),
+        ("install", "'install' is neither a role nor a recipe"),
+        ("{dependencies: [a.yml]}", "it names nothing to run"),
+        ("[a, b]", "it is not a list of tasks"),
+        ('"a: [\\n"', "its text is not YAML"),
+        ("7", "'7' cannot be run"),
+    ],
+)
+def test_what_cannot_be_run_is_reported(build: Build, implementation: str, expected: str) -> None:
+    text = f"""
 node_templates:
   box:
     type: tosca.nodes.indigo.Compute
-    interfaces: {Standard: {configure: {implementation: "https://example.org/x.yml"}}}
+    interfaces: {{Standard: {{configure: {{implementation: {implementation}}}}}}}
 """
     assert problems(build, text) == [
-        "recipe: Operation 'configure' of node 'box' (tosca.nodes.indigo.Compute) has no role: 'https://example.org/x.yml'."
+        f"recipe: Operation 'configure' of node 'box' (tosca.nodes.indigo.Compute): {expected}."
     ]
 
 
@@ -294,14 +307,7 @@ node_templates:
       Standard:
         configure: {implementation: a.b.c, inputs: {x: {get_attribute: [SELF, endpoint, credential, 0]}}}
 """
-    assert problems(build, text) == ["function: Input 'x' of 'box' needs 'endpoint', which is only known in outputs."]
-
-
-def test_network_nodes_are_refused_for_now(build: Build) -> None:
-    text = "node_templates: {net: {type: tosca.nodes.network.Network}}"
-    assert problems(build, text) == [
-        "tosca: Node 'net': networks and ports as nodes of their own are not deployed yet."
-    ]
+    assert problems(build, text) == ["function: Input 'x' of 'box' needs something that is only known in outputs."]
 
 
 def test_software_without_a_host_is_noticed(build: Build) -> None:
