@@ -43,7 +43,6 @@ _raw:
 """
 
 import atexit
-import json
 import os
 import shutil
 import sys
@@ -65,11 +64,12 @@ from ansible_collections.continuum.im.plugins.plugin_utils._translate import (
     World,
     fetch_recipes,
     missing_clouds,
+    read_extra_variables,
+    read_term,
     secrets_of_deployment,
     translate,
 )
 
-_CHOICES = ("inputs", "cloud", "infrastructure", "images", "sizes", "instances", "confined", "refresh_recipes")
 _DRY = ("check", "syntax", "listtasks", "listhosts", "listtags")
 
 
@@ -82,10 +82,10 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError("tosca_playbook takes exactly one template.")
         # Taken as they are, never templated: they are text of users.
         available = variables or {}
-        chosen = _plain({name: available[name] for name in _CHOICES if name in available})
-        world = World(os.getcwd(), Home.of(os.environ), os.environ, download)
+        chosen = read_extra_variables(available)
+        world = World(os.getcwd(), Home.of(os.environ), os.environ, download, _is_dry())
         try:
-            found = translate(_template(terms[0], available), chosen, world.directory, world.home, world)
+            found = translate(read_term(terms[0], available), chosen, world.directory, world.home, world)
             missing = missing_clouds(found)
             if missing:
                 raise ContinuumError(missing)
@@ -118,20 +118,6 @@ class LookupModule(LookupBase):
         parent = tempfile.mkdtemp(prefix="continuum-")
         atexit.register(shutil.rmtree, parent, ignore_errors=True)
         return os.path.join(parent, name)
-
-
-def _template(term: Any, available: dict[str, Any]) -> Any:
-    """`-e 'template=[one, two]'` is split by Ansible at the space, and the rest lands in `_raw_params`."""
-    rest = available.get("_raw_params")
-    if isinstance(term, str) and term.startswith("[") and not term.endswith("]") and isinstance(rest, str):
-        return f"{term} {rest}"
-    return _plain({"template": term})["template"]
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values as plain Python data: Ansible's own types carry tags that no YAML writer knows."""
-    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
-    return found
 
 
 def _is_dry() -> bool:

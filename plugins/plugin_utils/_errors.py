@@ -18,6 +18,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 # Every code has a page (docs/errors/<code>.md); a test compares the two.
 CODES: dict[str, str] = {
@@ -70,6 +71,12 @@ class Diagnostic:
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"undocumented diagnostic code {self.code!r}")
+
+    def data(self) -> dict[str, Any]:
+        """Return the diagnostic as plain data."""
+        place = self.position
+        where = {"file": place.file, "line": place.line, "column": place.column} if place else {}
+        return {"code": self.code, "message": self.message, "hint": self.hint, **where}
 
     def __str__(self) -> str:
         place = f"{self.position}: " if self.position else ""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import string
@@ -54,7 +55,7 @@ class Home:
         """Return the path of an infrastructure's private key."""
         return os.path.join(self.path, "keys", infrastructure, "id_ed25519")
 
-    def random_text(self, infrastructure: str, name: str, length: int) -> str:
+    def random_text(self, infrastructure: str, name: str, length: int, keep: bool = True) -> str:
         """Return the random text of an input: made once, kept beside the key, readable by its owner only."""
         folder = os.path.dirname(self.key_file(infrastructure))
         path = os.path.join(folder, f"random-{hashlib.sha256(name.encode()).hexdigest()[:16]}")
@@ -64,6 +65,8 @@ class Home:
         except FileNotFoundError:
             pass
         text = "".join(secrets.choice(_LETTERS) for _position in range(length))
+        if not keep:
+            return text
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(text)
@@ -81,13 +84,42 @@ def known_clouds() -> list[str]:
 class World:
     """What translation needs of the outside, so that it can be tested without any.
 
-    `directory` is where relative paths start, `download` gets a URL, `environment` has the token of the caller.
+    `directory` is where relative paths start, `download` gets a URL, `environment` has the token of the caller. A `dry`
+    run writes nothing to the home.
     """
 
     directory: str
     home: Home
     environment: Mapping[str, str] = field(default_factory=dict)
     download: Download = no_network
+    dry: bool = False
+
+
+CHOICES = ("inputs", "cloud", "infrastructure", "images", "sizes", "instances", "confined", "refresh_recipes")
+
+
+def read_extra_variables(available: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a user chose, as plain data: Ansible's own types carry tags that no YAML writer knows.
+
+    The values are taken as they are, never templated: they are text of users.
+    """
+    return _plain({name: available[name] for name in CHOICES if name in available})
+
+
+def read_term(term: Any, available: Mapping[str, Any]) -> Any:
+    """Return the template that the term of a lookup means.
+
+    `-e 'template=[one, two]'` is split by Ansible at the space, and the rest lands in `_raw_params`.
+    """
+    rest = available.get("_raw_params")
+    if isinstance(term, str) and term.startswith("[") and not term.endswith("]") and isinstance(rest, str):
+        return f"{term} {rest}"
+    return _plain({"template": term})["template"]
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return found
 
 
 def translate(
@@ -107,7 +139,7 @@ def translate(
     given = _noting(problems, lambda: read_given(variables.get("inputs")))
     infrastructure = choices.infrastructure if choices else name
     generator = Generator(
-        random=lambda key, length: home.random_text(infrastructure, key, length),
+        random=lambda key, length: home.random_text(infrastructure, key, length, not world.dry),
         token=world.environment.get("IM_ACCESS_TOKEN", ""),
     )
     around = Surroundings(sources[0].place, site.local_path, generator)

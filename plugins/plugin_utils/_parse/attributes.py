@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .expressions import Address, Expression, HostValue, InventoryHost, Leaving, OwnVariable, Workers
-from .nodes import Node
+from .model import Node
 
 if TYPE_CHECKING:
     from .resolver import Resolver

@@ -8,6 +8,7 @@ What needs hosts becomes an expression of `expressions.py`. Secret texts stay ap
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from .._errors import did_you_mean
 from . import attributes
 from .expressions import Artifact, Expression, HostValue, Joined, Token, is_known
 from .loader import Path
-from .nodes import Node, Requirement
+from .model import Node, Requirement
 from .secret import Secret
 
 if TYPE_CHECKING:
@@ -162,6 +163,14 @@ def _token(resolver: Resolver, arguments: Any, me: Me, path: Path) -> Any:
     return parts[index]
 
 
+class UnusableNodeError(Exception):
+    """A node template is declared, but wrongly, which has been noted at its own place."""
+
+
+# A misspelt function must not pass as data.
+_LOOKS_LIKE_CALL = re.compile(r"^get_[a-z_]+$")
+
+
 def joined(parts: list[Any]) -> Any:
     """Return the parts as one text; what is secret or not yet known stays apart, in a `Joined`."""
     result: list[Any] = []
@@ -183,6 +192,8 @@ def is_call(name: Any, arguments: Any) -> bool:
     """True when a mapping with this one key is a call of a function, not data that happens to look like one."""
     if name == "join":
         return isinstance(arguments, list) and 1 <= len(arguments) <= 2 and isinstance(arguments[0], (list, dict))
+    if isinstance(name, str) and name not in FUNCTIONS and _LOOKS_LIKE_CALL.match(name):
+        return True
     if name == "select":
         return isinstance(arguments, list) and len(arguments) == 2 and isinstance(arguments[0], int)
     return name in FUNCTIONS

@@ -15,12 +15,8 @@ from .._errors import ChoiceError, Problems, did_you_mean
 from .library import Library
 from .loader import Document
 from .secret import Secret, is_secret_input
+from .structure import check_schema
 from .values import ValueMismatchError, convert
-
-_SIMPLE_TYPES = {
-    *("string", "integer", "float", "boolean", "list", "map", "range", "version", "timestamp", "json"),
-    *("scalar-unit.size", "scalar-unit.time", "scalar-unit.frequency"),
-}
 
 
 def read_given(value: Any, variable: str = "inputs") -> dict[str, Any]:
@@ -124,11 +120,7 @@ def _check_declaration(
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", str(name)):
         hint = "Use letters, digits and underscores."
         problems.add("bad-name", f"'{name}' cannot be the name of an input.", document.at_key(*path), hint)
-    kind = schema.get("type", "string")
-    if kind not in _SIMPLE_TYPES and not library.resolve("data_types", kind):
-        known = _SIMPLE_TYPES | set(library.types["data_types"])
-        hint = did_you_mean(str(kind), known)
-        problems.add("unknown-type", f"Input '{name}' has the unknown type '{kind}'.", document.at(*path, "type"), hint)
+    check_schema(schema, path, document, library, problems)
 
 
 def _value(

@@ -23,6 +23,7 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 60
 MAX_NODES = 100_000
 _STANDARD = "tag:yaml.org,2002:"
+_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value", "binary"}
 _BASE: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -92,7 +93,7 @@ class _Builder:
                 [Diagnostic("too-large", "The YAML is nested too deeply or has too many values.", position)]
             )
         self.positions[path] = position
-        if not node.tag.startswith(_STANDARD):
+        if node.tag.removeprefix(_STANDARD) not in _TAGS:
             self.problems.add("yaml", f"The tag '{node.tag}' is not allowed here.", position, "Write plain YAML.")
             return None
         if isinstance(node, yaml.MappingNode):

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import Problems, did_you_mean
 from .library import Library, Operation, read_operations
 from .loader import Document, Path
+from .model import Node, Requirement
+from .shapes import check_requirements, check_shapes
 
 NODES = ("topology_template", "node_templates")
 # A node template's name becomes an Ansible group and part of variable names.
@@ -25,35 +26,6 @@ _NODE_KEYS = dict.fromkeys(
 HOSTED_ON = "tosca.relationships.HostedOn"
 
 
-@dataclass(frozen=True)
-class Requirement:
-    """An edge from a node to another one, with the operations of its relationship."""
-
-    name: str
-    source: str
-    target: str
-    relationship: str
-    properties: dict[str, Any]
-    path: Path
-    operations: dict[str, Operation] = field(default_factory=dict)
-
-
-@dataclass
-class Node:
-    """A node template. Values still hold TOSCA functions; `path` is its place in the document."""
-
-    name: str
-    type: str
-    path: Path
-    properties: dict[str, Any] = field(default_factory=dict)
-    capabilities: dict[str, dict[str, Any]] = field(default_factory=dict)
-    capability_types: dict[str, str] = field(default_factory=dict)
-    requirements: list[Requirement] = field(default_factory=list)
-    operations: dict[str, Operation] = field(default_factory=dict)
-    artifacts: dict[str, Any] = field(default_factory=dict)
-    template: dict[str, Any] = field(default_factory=dict, repr=False)
-
-
 def read_nodes(document: Document, library: Library, problems: Problems) -> dict[str, Node]:
     """Return the node templates by name, in the order of the file; unknown types, keys and targets are noted."""
     topology = document.data.get("topology_template")
@@ -63,9 +35,12 @@ def read_nodes(document: Document, library: Library, problems: Problems) -> dict
         if _acceptable(name, template, document, library, problems):
             nodes[name] = _read_node(name, template, library, document, problems)
     for node in nodes.values():
+        before = len(problems.found)
         found = _read_requirements(node, set(templates or {}), library, document, problems)
         # A target whose own declaration is wrong has been noted there.
         node.requirements = [requirement for requirement in found if requirement.target in nodes]
+        if len(problems.found) == before and len(found) == len(node.requirements):
+            check_requirements(node, nodes, library, document, problems)
     return nodes
 
 
@@ -93,6 +68,7 @@ def _read_node(name: str, template: dict[str, Any], library: Library, document: 
     node = Node(name, kind, (*NODES, name), template=template)
     node.capability_types = {key: _capability_type(value, library) for key, value in definitions.items()}
     _check_keys(template, _NODE_KEYS, node.path, document, problems, "section")
+    check_shapes(node, library, document, problems)
     own = _mapping(template.get("properties"))
     node.properties = {**_defaults(library.merged("node_types", kind, "properties")), **own}
     _check_keys(
@@ -159,7 +135,8 @@ def _read_requirements(
 ) -> list[Requirement]:
     definitions = library.requirements(node.type)
     result: list[Requirement] = []
-    for index, entry in enumerate(node.template.get("requirements") or []):
+    entries = node.template.get("requirements")
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
         for name, body in _mapping(entry).items():
             path = (*node.path, "requirements", index, name)
             target = body.get("node") if isinstance(body, dict) else body

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import Problems, did_you_mean
-from .functions import FUNCTIONS, FunctionError, Me, is_call
+from .functions import FUNCTIONS, FunctionError, Me, UnusableNodeError, is_call
 from .library import Library
 from .loader import Document, Path
-from .nodes import HOSTED_ON, Node, Requirement
+from .model import Node, Requirement
+from .nodes import HOSTED_ON
 
 _MAX_DEPTH = 30
 
@@ -83,6 +84,9 @@ class Resolver:
                 raise FunctionError(f"Node '{me}' is not hosted anywhere, so HOST has no meaning.")
             return host
         if reference not in self.nodes:
+            topology = self.document.data.get("topology_template") or {}
+            if reference in (topology.get("node_templates") or {}):
+                raise UnusableNodeError(reference)
             hint = did_you_mean(str(reference), self.nodes)
             raise FunctionError(f"There is no node template '{reference}'.", hint, "unknown-node")
         return self.nodes[reference]
@@ -98,7 +102,11 @@ class Resolver:
         try:
             if self.depth > _MAX_DEPTH:
                 raise FunctionError("The functions refer to each other in a circle.")
+            if function not in FUNCTIONS:
+                raise FunctionError(f"There is no function '{function}'.", did_you_mean(function, FUNCTIONS))
             return FUNCTIONS[function](self, arguments, me, (*path, function))
+        except UnusableNodeError:
+            return None
         except FunctionError as problem:
             position = self.document.at(*path, function)
             self.problems.add(problem.code, str(problem), position, problem.hint)

@@ -15,10 +15,12 @@ from .imports import Mirror, extend_by_imports
 from .inputs import Generator, input_values
 from .library import Library
 from .loader import Document, load
-from .nodes import Node, read_nodes
+from .model import Node
+from .nodes import read_nodes
 from .resolver import Resolver
 from .source import Source
 from .stack import metadata_of
+from .structure import check_own_types, check_structure
 from .values import ValueMismatchError, convert
 
 
@@ -52,8 +54,16 @@ class Template:
 def parse(source: Source, given: Mapping[str, Any], library: Library) -> Template:
     """Read, check and resolve a template. Raises `TemplateError` with every problem that was found."""
     template = read_template(source.name, load(source.text, source.file), given, library)
-    template.resolver.problems.raise_if_any()
+    check_remaining(template)
     return template
+
+
+def check_remaining(template: Template) -> None:
+    """Raise `TemplateError` with the problems that were noted; without any, ask tosca-parser for those it knows."""
+    problems = template.resolver.problems
+    if not problems.found:
+        check_grammar(template.document, template.inputs, template.library, problems)
+    problems.raise_if_any()
 
 
 def read_template(
@@ -71,34 +81,24 @@ def read_template(
     around = around or Surroundings()
     problems = Problems()
     _check_document(document, problems)
-    problems.raise_if_any()
     library = extend_by_imports(document, library, around.place, around.mirror, problems).extended(document.data)
+    check_own_types(document, library, problems)
     metadata = metadata_of(document)
     inputs = input_values(document, given, library, problems, around.generator, metadata)
     nodes = read_nodes(document, library, problems)
     resolver = Resolver(document, library, nodes, inputs, problems)
     _check_properties(resolver)
     outputs = _outputs(resolver)
-    if not problems.found:
-        check_grammar(document, inputs, library, problems)
     return Template(name, document, library, nodes, inputs, outputs, metadata, resolver)
 
 
 def _check_document(document: Document, problems: Problems) -> None:
+    """Note what makes it useless to read on."""
     if not isinstance(document.data, dict):
-        raise TemplateError(
-            [Diagnostic("tosca", "A template is a mapping.", document.at(), "Start with 'tosca_definitions_version:'.")]
-        )
-    if not document.data.get("tosca_definitions_version"):
-        hint = "Add 'tosca_definitions_version: tosca_simple_yaml_1_0' at the top."
-        problems.add("tosca", "The template does not say which TOSCA version it is written in.", document.at(), hint)
-    topology = document.data.get("topology_template")
-    if not isinstance(topology, dict):
-        problems.add("tosca", "The template has no topology_template.", document.at(), "Add 'topology_template:'.")
-        return
-    for section in ("inputs", "node_templates", "outputs"):
-        if not isinstance(topology.get(section), (dict, type(None))):
-            problems.add("tosca", f"'{section}' must be a mapping.", document.at("topology_template", section))
+        hint = "Start with 'tosca_definitions_version:'."
+        raise TemplateError([Diagnostic("tosca", "A template is a mapping.", document.at(), hint)])
+    if not check_structure(document, problems):
+        problems.raise_if_any()
 
 
 def _check_properties(resolver: Resolver) -> None:

@@ -45,7 +45,6 @@ def recipe_play(steps: list[Step], contents: Mapping[str, Fetched], name: str) -
         "become": True,
     }
     variables: dict[str, Any] = {"im_play": Own(f"{first.node}_{first.group}_conf_{first.group}")}
-    variables["IM_HOST"] = Jinja("{{ inventory_hostname }}")
     for part in parts:
         variables.update(part.get("vars", {}))
     for step in steps:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .._parse.resolver import Resolver
-from .._parse.template import Template
+from .._parse.template import Template, check_remaining
 from .galaxy import galaxy_contents
 from .graph import node_levels
 from .groups import read_groups
@@ -33,7 +33,7 @@ def build_topology(template: Template) -> Topology:
     functions = read_functions(resolver, levels, placements)
     foreign = {step.node for step in steps if step.recipe is not None}
     galaxy = galaxy_contents(resolver, [resolver.nodes[name] for name in foreign])
-    resolver.problems.raise_if_any()
+    check_remaining(template)
     shares = shared_folders(steps)
     return Topology(
         name=template.name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._parse.nodes import Node
+from .._parse.model import Node
 from .._parse.resolver import Resolver
 from .model import GalaxyContent
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._parse.attributes import COMPUTE
-from .._parse.nodes import Node
+from .._parse.model import Node
 from .._parse.resolver import Resolver
 from .._parse.units import parse_size
 from .model import HostGroup, Network, Port
@@ -161,6 +161,8 @@ def _count(resolver: Resolver, node: Node) -> int:
     )
     if isinstance(chosen, str) and chosen.isdigit():
         chosen = int(chosen)
+    if isinstance(chosen, str):
+        return 0  # noted when the properties were checked
     if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 0:
         position = resolver.document.at(*node.path, "capabilities", "scalable", "properties", "count")
         message = f"The number of hosts of '{node.name}' is '{chosen}', not a whole number from 0 up."

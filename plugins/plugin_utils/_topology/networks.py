@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._parse.attributes import PORT
-from .._parse.nodes import Node
+from .._parse.model import Node
 from .._parse.resolver import Resolver
 from .._parse.secret import Secret
 from .model import Network, Proxy
@@ -46,8 +46,7 @@ def read_interfaces(resolver: Resolver) -> dict[str, Interfaces]:
             continue
         targets = {requirement.name: resolver.nodes[requirement.target] for requirement in node.requirements}
         if "binding" not in targets or "link" not in targets:
-            _note_loose(resolver, node, "binding" if "binding" not in targets else "link")
-            continue
+            continue  # noted when the requirements were read
         order = resolver.property_of(node, "order")
         number = int(order) if isinstance(order, int) or str(order).isdigit() else 0
         found.setdefault(targets["binding"].name, []).append((number, node, targets["link"]))
@@ -143,12 +142,6 @@ def _is_address(resolver: Resolver, port: Node, address: str) -> bool:
 def _note(resolver: Resolver, node: Node, name: str, problem: str) -> None:
     position = resolver.document.at(*node.path, "properties", name)
     resolver.problems.add("bad-type", f"'{name}' of node '{node.name}': {problem}.", position)
-
-
-def _note_loose(resolver: Resolver, node: Node, missing: str) -> None:
-    message = f"Port '{node.name}' has no requirement '{missing}'."
-    hint = "A port needs 'binding: <Compute>' and 'link: <Network>'."
-    resolver.problems.add("missing-value", message, resolver.document.at_key(*node.path), hint)
 
 
 def _text(value: Any) -> str:

@@ -19,6 +19,7 @@ def read_placements(resolver: Resolver) -> dict[str, dict[str, str]]:
     """Return node template -> `{cloud_id, availability_zone}`; the first policy that says something wins."""
     topology = resolver.document.data.get("topology_template") or {}
     groups = topology.get("groups")
+    _check_groups(resolver, groups if isinstance(groups, dict) else {})
     result: dict[str, dict[str, str]] = {}
     for index, name, policy in _policies(topology.get("policies")):
         kind = resolver.library.resolve("policy_types", policy.get("type"))
@@ -40,6 +41,27 @@ def read_placements(resolver: Resolver) -> dict[str, dict[str, str]]:
     return result
 
 
+def _check_groups(resolver: Resolver, groups: dict[str, Any]) -> None:
+    """Groups are of known types, and their members are node templates."""
+    for name, body in groups.items():
+        path = ("topology_template", "groups", name)
+        kind = body.get("type") if isinstance(body, dict) else None
+        if resolver.library.resolve("group_types", kind) is None:
+            hint = did_you_mean(str(kind), resolver.library.types["group_types"])
+            message = f"Nobody declared the type '{kind}' of group '{name}'."
+            resolver.problems.add("unknown-type", message, resolver.document.at(*path, "type"), hint)
+        members = body.get("members") if isinstance(body, dict) else None
+        for number, member in enumerate(members if isinstance(members, list) else []):
+            declared = (resolver.document.data.get("topology_template") or {}).get("node_templates") or {}
+            if member not in declared:
+                _note_unknown(resolver, member, (*path, "members", number), {})
+
+
+def _note_unknown(resolver: Resolver, name: Any, path: tuple[Any, ...], groups: dict[str, Any]) -> None:
+    hint = did_you_mean(str(name), [*resolver.nodes, *groups])
+    resolver.problems.add("unknown-node", f"There is no node template '{name}'.", resolver.document.at(*path), hint)
+
+
 def _policies(found: Any) -> Iterator[tuple[int, str, dict[str, Any]]]:
     entries = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     for index, entry in enumerate(entries):
@@ -56,7 +78,5 @@ def _members(resolver: Resolver, targets: Any, groups: Any, path: tuple[Any, ...
         for name in members if isinstance(members, list) else [target]:
             if name in resolver.nodes:
                 yield name
-            else:
-                hint = did_you_mean(str(name), [*resolver.nodes, *known])
-                position = resolver.document.at(*path, "targets", number)
-                resolver.problems.add("unknown-node", f"There is no node template '{name}'.", position, hint)
+            elif target not in known:
+                _note_unknown(resolver, name, (*path, "targets", number), known)

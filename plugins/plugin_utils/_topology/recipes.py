@@ -14,7 +14,7 @@ import yaml
 from .._errors import did_you_mean
 from .._parse.library import Operation
 from .._parse.loader import Path
-from .._parse.nodes import Node
+from .._parse.model import Node
 from .._parse.resolver import Resolver
 from .model import Recipe
 

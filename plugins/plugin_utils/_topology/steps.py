@@ -14,7 +14,7 @@ from .._parse.expressions import EXPRESSIONS, Artifact, HostValue
 from .._parse.functions import Me
 from .._parse.library import Operation
 from .._parse.loader import Path
-from .._parse.nodes import Node
+from .._parse.model import Node
 from .._parse.resolver import Resolver
 from .galaxy import artifacts_of
 from .model import HostGroup, Step

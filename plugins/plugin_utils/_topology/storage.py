@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._parse.nodes import Node, Requirement
+from .._parse.model import Node, Requirement
 from .._parse.resolver import Resolver
 from .._parse.units import parse_size
 from .model import Volume
@@ -65,7 +65,7 @@ def _size(resolver: Resolver, node: Node) -> int:
     except ValueError as error:
         position = resolver.document.at(*node.path, "properties", "size")
         resolver.problems.add(
-            "bad-size", f"'size' of node '{node.name}': {error}.", position, "Write for example '10 GiB'."
+            "bad-size", f"'size' of node '{node.name}': {error}.", position, "Write for example '4 GiB'."
         )
         return 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._parse.nodes import Node
+from .._parse.model import Node
 from .._parse.resolver import Resolver
 from .._parse.units import parse_size
 from .galaxy import artifacts_of

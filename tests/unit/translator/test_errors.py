@@ -58,7 +58,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         {},
         ["t.yaml:3:67: unknown-type"],
     ),
-    ("node_templates: {a: {type: SoftwareComponent}}", {}, ["tosca"]),
+    ("node_templates: {a: {type: SoftwareComponent}}", {}, ["t.yaml:3:20: missing-value"]),
     ("outputs: {o: {value: {get_input: x}}}", {}, ["t.yaml:3:36: unknown-input"]),
     ("node_templates: [a]", {}, ["t.yaml:3:19: tosca"]),
 ]
@@ -98,9 +98,12 @@ node_templates:
         ("topology_template: {}", "t.yaml:1:1: The template does not say which TOSCA version"),
         ("tosca_definitions_version: tosca_simple_yaml_1_0", "The template has no topology_template."),
         ("tosca_definitions_version: tosca_9\ntopology_template: {}", "[tosca]"),
-        ("tosca_definitions_version: x\nimports: 1\ntopology_template: {}", "t.yaml:2:10: 'imports' must be a list."),
         (
-            "tosca_definitions_version: x\nimports: [a/other.yaml]\ntopology_template: {}",
+            "tosca_definitions_version: tosca_simple_yaml_1_0\nimports: 1\ntopology_template: {}",
+            "t.yaml:2:10: 'imports' must be a list.",
+        ),
+        (
+            "tosca_definitions_version: tosca_simple_yaml_1_0\nimports: [a/other.yaml]\ntopology_template: {}",
             "t.yaml:2:11: The import 'a/other.yaml'",
         ),
     ],
