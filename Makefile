@@ -10,6 +10,7 @@ INFRASTRUCTURE ?=# name; derived from the template when empty
 INPUTS ?=# JSON mapping, e.g. INPUTS='{"wn_num": 4}'
 V ?=# 1 shows everything
 PYTEST_ARGS ?=
+CORPUS ?=# folder of templates
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -75,6 +76,10 @@ lint: lint-fast ## all gates: ansible-lint, changelog, documentation, ansible-te
 format: setup ## format the Python code and mend what ruff can mend
 	.venv/bin/ruff check --fix $(PYTHON_CODE)
 	.venv/bin/ruff format $(PYTHON_CODE)
+
+.PHONY: corpus
+corpus: setup ## translate all templates of the folder CORPUS, lint their projects, print a table
+	@.venv/bin/python tools/corpus.py --check $(CORPUS)
 
 .PHONY: bench
 bench: setup ## measure deployments of 2 to 16 workers and plot them

@@ -57,24 +57,29 @@ def _self_contained(data: dict[str, Any], library: Library) -> dict[str, Any]:
             content[section] = own
     topology = content.get("topology_template")
     if isinstance(topology, dict):
+        for node in (topology.get("node_templates") or {}).values():
+            node["type"] = library.resolve("node_types", node["type"])
         _neutralise(topology)
     return content
 
 
 def _neutralise(value: Any) -> None:
-    """Hide the calls from the parser that it wrongly refuses; our own resolver has checked them already.
+    """Hide from the parser what our own resolver has checked already, and what it wrongly refuses (profile, section 5).
 
-    `get_attribute: [HOST, capability, attribute]` is valid TOSCA but unknown to version 2.15.0 (profile, section 5.1).
+    `get_attribute` of capabilities or of software, `get_input` with further keys, sizes as Kubernetes writes them.
     """
-    for item in value.values() if isinstance(value, dict) else value:
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(item, dict):
-            call = item.get("get_attribute")
-            if isinstance(call, list) and len(call) > 2 and call[0] == "HOST":
+            call = next(iter(item.items())) if len(item) == 1 else ("", None)
+            nested = call[0] == "get_input" and isinstance(call[1], list) and len(call[1]) > 1
+            if nested or call[0] in ("get_attribute", "get_property"):
                 item.clear()
                 item["concat"] = [""]
             _neutralise(item)
         elif isinstance(item, list):
             _neutralise(item)
+        elif isinstance(item, str) and key == "mem_size" and re.fullmatch(r"\d+ *[KMGT]i", item):
+            value[key] = f"{item}B"
 
 
 def _place(message: str, document: Document) -> Position:

@@ -18,6 +18,11 @@ SIZE = {
     "MIB": 2**20,
     "GIB": 2**30,
     "TIB": 2**40,
+    # As Kubernetes writes them.
+    "KI": 2**10,
+    "MI": 2**20,
+    "GI": 2**30,
+    "TI": 2**40,
 }
 TIME = {"D": 86400.0, "H": 3600.0, "M": 60.0, "S": 1.0, "MS": 1e-3, "US": 1e-6, "NS": 1e-9}
 FREQUENCY = {"HZ": 1.0, "KHZ": 1e3, "MHZ": 1e6, "GHZ": 1e9}

@@ -29,7 +29,7 @@ from .plays import (
     steps_by_node,
 )
 from .recipes import kept_name, recipe_play
-from .yaml_text import Own, dump, dump_plays
+from .yaml_text import Own, accept_names, dump, dump_plays
 
 _README = """\
 # {name}
@@ -79,7 +79,7 @@ def render(deployment: Deployment, contents: Mapping[str, Fetched] | None = None
         "README.md": _readme(deployment, bool(foreign)),
     }
     for node, steps in foreign.items():
-        files[recipe_file(node)] = dump_plays([recipe_play(steps, fetched, play_name(steps))])
+        files[recipe_file(node)] = accept_names(dump_plays([recipe_play(steps, fetched, play_name(steps))]))
     for item in fetched.values():
         if any(item.reference in step.files or _is_script(step, item) for steps in foreign.values() for step in steps):
             files[f"recipes/files/{kept_name(item)}"] = item.content
