@@ -81,8 +81,12 @@ format: setup ## format the Python code and mend what ruff can mend
 corpus: setup ## translate all templates of the folder CORPUS, lint their projects, print a table
 	@.venv/bin/python tools/corpus.py --check $(CORPUS)
 
+.PHONY: bench-translate
+bench-translate: setup ## CPU time of the translator against bare tosca-parser, and the curve for large topologies
+	@.venv/bin/python tools/bench_translate.py --plot docs/benchmark-translate.svg $(CORPUS)
+
 .PHONY: bench
-bench: setup ## measure deployments of 2 to 16 workers and plot them
+bench: bench-translate ## measure the translator, then deployments of 2 to 16 workers, and plot both
 	@mkdir -p build && .venv/bin/python tools/bench.py --plot docs/benchmark.svg --json build/bench.json
 
 .PHONY: lock

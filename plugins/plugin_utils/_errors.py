@@ -30,6 +30,7 @@ CODES: dict[str, str] = {
     "bad-type": "A value does not have the declared type",
     "constraint": "A value violates a constraint of its declaration",
     "function": "A TOSCA function is used wrongly",
+    "internal": "Something in this program is wrong, not in the template",
     "missing-input": "A required input has no value",
     "missing-value": "A required property or requirement has no value",
     "needs-cloud": "The template asks for something that the chosen cloud cannot give",

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import string
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -207,4 +208,10 @@ def _noting(problems: list[Diagnostic], action: Callable[[], Result]) -> Result 
         return action()
     except ContinuumError as error:
         problems.extend(error.diagnostics)
-        return None
+    except Exception as error:
+        # The last resort: a traceback helps nobody who deploys a template. The tests fail on this code.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}"
+        hint = "Please report it with the template. A simpler form of the template may do meanwhile."
+        problems.append(Diagnostic("internal", f"The template has a form that is not understood ({what}).", None, hint))
+    return None

@@ -21,7 +21,7 @@ from .nodes import NODES
 
 # The parser keeps its definitions in class attributes: one template at a time.
 _LOCK = threading.Lock()
-_HINT = "See the TOSCA Simple Profile 1.3, and docs/templates.md for what this collection adds."
+_HINT = "See the TOSCA Simple Profile 1.3, and docs/catalogue.md for what this collection adds."
 
 
 def check_grammar(document: Document, inputs: dict[str, Any], library: Library, problems: Problems) -> None:

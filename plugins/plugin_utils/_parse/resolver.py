@@ -16,6 +16,7 @@ from .model import Node, Requirement
 from .nodes import HOSTED_ON
 
 _MAX_DEPTH = 30
+_USAGE = "Names are texts, places in a list are numbers: {get_property: [node, property, 0]}."
 
 
 @dataclass
@@ -106,6 +107,11 @@ class Resolver:
                 raise FunctionError(f"There is no function '{function}'.", did_you_mean(function, FUNCTIONS))
             return FUNCTIONS[function](self, arguments, me, (*path, function))
         except UnusableNodeError:
+            return None
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # Arguments come in every shape; the functions look at those that they know.
+            position = self.document.at(*path, function)
+            self.problems.add("function", f"The arguments of '{function}' have no meaning.", position, _USAGE)
             return None
         except FunctionError as problem:
             position = self.document.at(*path, function)

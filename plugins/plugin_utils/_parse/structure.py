@@ -101,7 +101,11 @@ def check_schema(schema: Any, path: Path, document: Document, library: Library, 
 
 
 def _check_type(kind: Any, path: Path, document: Document, library: Library, problems: Problems) -> None:
-    if kind is None or kind in SIMPLE_TYPES or library.resolve("data_types", kind) is not None:
+    if (
+        kind is None
+        or (isinstance(kind, str) and kind in SIMPLE_TYPES)
+        or library.resolve("data_types", kind) is not None
+    ):
         return
     _note_unknown(str(kind), SIMPLE_TYPES | set(library.types["data_types"]), path, document, problems)
 

@@ -50,7 +50,12 @@ def convert(value: Any, schema: dict[str, Any], library: Library) -> Any:
 def check_constraints(value: Any, schema: dict[str, Any]) -> None:
     """Raise `ValueMismatchError` when `value` (already converted) violates one of the constraints of `schema`."""
     kind = str(schema.get("type", "string"))
-    for constraint in schema.get("constraints") or []:
+    constraints = schema.get("constraints") or []
+    if not isinstance(constraints, list) or not all(isinstance(item, dict) for item in constraints):
+        raise ValueMismatchError(
+            "constraint", "its constraints are not a list of mappings", "Write [{valid_values: [1]}]."
+        )
+    for constraint in constraints:
         for name, limit in constraint.items():
             check = _CONSTRAINTS.get(name)
             if check is None:
@@ -181,7 +186,7 @@ def _compares(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def check(value: Any, limit: Any) -> bool:
         try:
             return test(value, limit)
-        except TypeError:
+        except (TypeError, ValueError, re.error):
             return False
 
     return check

@@ -41,10 +41,14 @@ class Scene:
     credential: Callable[[Instance], Any] = lambda _instance: None
     secrets: Mapping[str, str] = field(default_factory=dict)
     ansible_output: Mapping[str, Any] = field(default_factory=dict)
+    by_group: dict[str, list[Instance]] = field(default_factory=dict, repr=False)
 
     def members(self, group: str) -> list[Instance]:
         """Return the hosts of a group by number."""
-        return sorted((item for item in self.instances if item["node"] == group), key=lambda item: int(item["id"]))
+        if not self.by_group and self.instances:
+            for item in sorted(self.instances, key=lambda entry: int(entry["id"])):
+                self.by_group.setdefault(item["node"], []).append(item)
+        return self.by_group.get(group, [])
 
 
 def evaluate(value: Any, scene: Scene) -> Any:

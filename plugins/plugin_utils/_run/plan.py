@@ -60,11 +60,13 @@ def plan_hosts(
     """
     names = _digest(record["salt"], hosts_file(instances))
     foreign = {NODE + step["node"] for step in steps if step.get("recipe")}
+    # What the hosts are is looked up once for all of them.
+    by_group: dict[str, list[Instance]] = {}
     result = []
     for item in instances:
         if not is_reachable(item):
             continue
-        scene = Scene(instances, surplus, item, secrets=secrets or {})
+        scene = Scene(instances, surplus, item, secrets=secrets or {}, by_group=by_group)
         wanted = _wanted(item, record, scene, steps, role_digest)
         done = {} if everything or item.get("fresh") else record["hosts"].get(item["cloud_id"], {})
         pending = [name for name in wanted if name != BASE and done.get(name) != wanted[name]]

@@ -53,7 +53,7 @@ def _check_groups(resolver: Resolver, groups: dict[str, Any]) -> None:
         members = body.get("members") if isinstance(body, dict) else None
         for number, member in enumerate(members if isinstance(members, list) else []):
             declared = (resolver.document.data.get("topology_template") or {}).get("node_templates") or {}
-            if member not in declared:
+            if not isinstance(member, str) or member not in declared:
                 _note_unknown(resolver, member, (*path, "members", number), {})
 
 
@@ -74,9 +74,12 @@ def _members(resolver: Resolver, targets: Any, groups: Any, path: tuple[Any, ...
     """Targets are node templates, or groups, which stand for their members."""
     known = groups if isinstance(groups, dict) else {}
     for number, target in enumerate(targets if isinstance(targets, list) else []):
+        if not isinstance(target, str):
+            _note_unknown(resolver, target, (*path, "targets", number), known)
+            continue
         members = known[target].get("members") if isinstance(known.get(target), dict) else None
         for name in members if isinstance(members, list) else [target]:
-            if name in resolver.nodes:
+            if isinstance(name, str) and name in resolver.nodes:
                 yield name
             elif target not in known:
                 _note_unknown(resolver, name, (*path, "targets", number), known)
