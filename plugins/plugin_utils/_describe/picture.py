@@ -36,7 +36,7 @@ def picture(description: dict[str, Any]) -> str:
         y += height + 20
     bottom = max(y, _TOP + 120)
     width = left + _BOX + 24
-    columns = [_bar(bar, bottom) for bar in bars.values()]
+    columns = [_bar(column, bottom) for column in bars.values()]
     title = f'<text class="t" x="24" y="28">{_text(description["name"])}</text>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{bottom + 8}" '
@@ -111,17 +111,17 @@ def _links(box: dict[str, Any], bars: dict[str, dict[str, Any]], x: int, y: int)
     return links
 
 
-def _link(bar: dict[str, Any], x: int, y: int) -> str:
-    colour = _COLOURS[bar["kind"]]
-    return f'<line x1="{bar["x"] + _BAR}" y1="{y}" x2="{x}" y2="{y}" stroke="{colour}" stroke-width="2"/>'
+def _link(column: dict[str, Any], x: int, y: int) -> str:
+    colour = _COLOURS[column["kind"]]
+    return f'<line x1="{column["x"] + _BAR}" y1="{y}" x2="{x}" y2="{y}" stroke="{colour}" stroke-width="2"/>'
 
 
-def _bar(bar: dict[str, Any], bottom: int) -> str:
-    x, middle = bar["x"], (_TOP + bottom) // 2
+def _bar(column: dict[str, Any], bottom: int) -> str:
+    x, middle = column["x"], (_TOP + bottom) // 2
     height = bottom - _TOP - 4
     label = f'<text class="w" transform="translate({x + 18} {middle}) rotate(-90)" text-anchor="middle">'
-    rect = f'<rect x="{x}" y="{_TOP}" width="{_BAR}" height="{height}" rx="4" fill="{_COLOURS[bar["kind"]]}"/>'
-    return f"{rect}{label}{_text(bar['label'])}</text>"
+    rect = f'<rect x="{x}" y="{_TOP}" width="{_BAR}" height="{height}" rx="4" fill="{_COLOURS[column["kind"]]}"/>'
+    return f"{rect}{label}{_text(column['label'])}</text>"
 
 
 def _text(value: Any) -> str:

@@ -158,7 +158,7 @@ def code(value: Any) -> Any:
         return {code(key): code(item) for key, item in value.items()}
     if isinstance(value, list):
         return [code(item) for item in value]
-    return Own(value) if type(value) is str else value
+    return Own(value) if isinstance(value, str) else value
 
 
 class _RecipeLoader(_BASE):

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.continuum.im.plugins.plugin_utils._describe.picture import picture
