@@ -11,15 +11,16 @@ stays as it is; the values of its inputs are data, or expressions of ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
 from .._errors import Diagnostic, TemplateError
 from .._fetch.store import Fetched
-from .._topology.model import Recipe, Step, group_word
+from .._topology.model import HostGroup, Recipe, Step, group_word
 from .jinja import JinjaWriter
+from .promised import promised_variables
 from .yaml_text import Jinja, Own, Tagged
 
 Play = dict[str, Any]
@@ -30,10 +31,12 @@ _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _BASE: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def recipe_play(steps: list[Step], contents: Mapping[str, Fetched], name: str) -> Play:
+def recipe_play(
+    steps: list[Step], contents: Mapping[str, Fetched], name: str, groups: Iterable[HostGroup] = ()
+) -> Play:
     """Return the play of a node that has at least one recipe. Raises `TemplateError` for a recipe that is no playbook.
 
-    `contents` are the fetched files by reference, `name` is the play's name.
+    `contents` are the fetched files by reference, `name` is the play's name, `groups` are all groups of hosts.
     """
     first = steps[0]
     writer = JinjaWriter()
@@ -45,6 +48,7 @@ def recipe_play(steps: list[Step], contents: Mapping[str, Fetched], name: str) -
         "become": True,
     }
     variables: dict[str, Any] = {"im_play": Own(f"{first.node}_{first.group}_conf_{first.group}")}
+    variables.update(promised_variables(steps, contents, groups))
     for part in parts:
         variables.update(part.get("vars", {}))
     for step in steps:

@@ -79,7 +79,8 @@ def render(deployment: Deployment, contents: Mapping[str, Fetched] | None = None
         "README.md": _readme(deployment, bool(foreign)),
     }
     for node, steps in foreign.items():
-        files[recipe_file(node)] = accept_names(dump_plays([recipe_play(steps, fetched, play_name(steps))]))
+        play = recipe_play(steps, fetched, play_name(steps), deployment.topology.groups)
+        files[recipe_file(node)] = accept_names(dump_plays([play]))
     for item in fetched.values():
         if any(item.reference in step.files or _is_script(step, item) for steps in foreign.values() for step in steps):
             files[f"recipes/files/{kept_name(item)}"] = item.content

@@ -30,7 +30,7 @@ def inventory_hosts(
     keeper = next((item["name"] for item in ordered if is_reachable(item)), None)
     result = []
     for item in ordered:
-        groups = [item["node"], "im_hosts"]
+        groups = [item["node"], "im_hosts", "allnowindows"]
         if item["name"] == keeper:
             groups.append("im_first")
         if not item.get("fresh"):

@@ -118,6 +118,16 @@ def test_all_operations_of_a_node_are_one_play_on_its_hosts(world: World) -> Non
     assert found["tasks"][2]["environment"] == {"mode": "{{ mode }}"}
 
 
+def test_variables_that_recipes_look_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [name for name in play(project(world))["vars"] if name.startswith("IM_")]
+    named = b"# IM_BOX_NUM_VMS IM_MASTER_FQDN IM_INFRASTRUCTURE_RADL" + RECIPE.encode()
+    monkeypatch.setitem(FILES, "app.yml", named)
+    found = play(project(world))["vars"]
+    assert found["IM_BOX_NUM_VMS"] == "{{ groups['box'] | default([]) | length | string }}"
+    assert found["IM_MASTER_FQDN"] == "{{ hostvars[groups['im_first'][0]]['IM_NODE_FQDN'] }}"
+    assert found["IM_INFRASTRUCTURE_RADL"][0]["id"] == "box"
+
+
 def test_files_and_requirements_go_along(world: World) -> None:
     files = project(world)
     assert any(content == FILES["app.conf"] for content in files.values())

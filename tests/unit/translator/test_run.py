@@ -148,8 +148,8 @@ def test_digests_differ_between_infrastructures() -> None:
 
 def test_inventory_entries() -> None:
     entries = {item["name"]: item for item in inventory_hosts(THREE[:2], [THREE[2]], STEPS, "local", "/k/t/id")}
-    assert entries["t-front-0"]["groups"] == ["front", "im_hosts", "im_first", "im_leave_lrms"]
-    assert entries["t-wn-1"]["groups"] == ["wn", "im_hosts"]
+    assert entries["t-front-0"]["groups"] == ["front", "im_hosts", "allnowindows", "im_first", "im_leave_lrms"]
+    assert entries["t-wn-1"]["groups"] == ["wn", "im_hosts", "allnowindows"]
     assert entries["t-wn-2"]["groups"] == ["im_surplus"]
     assert "HostKeyAlias=c1" in entries["t-wn-1"]["ssh"]
     assert "/k/t/known_hosts" in entries["t-wn-1"]["ssh"]
@@ -164,7 +164,7 @@ def test_inventory_entries() -> None:
 
 def test_a_fresh_front_end_has_nothing_to_drain() -> None:
     entry = inventory_hosts([host(0, "front", fresh=True)], [host(1)], STEPS, "local", "/k/id")[0]
-    assert entry["groups"] == ["front", "im_hosts", "im_first"]
+    assert entry["groups"] == ["front", "im_hosts", "allnowindows", "im_first"]
 
 
 def test_the_record_is_kept_by_the_first_host_that_runs() -> None:
