@@ -19,6 +19,7 @@ from .library import SECTIONS, Library
 from .loader import Document
 from .nodes import NODES
 
+_OUR_FUNCTIONS = ("get_attribute", "get_property", "get_operation_output", "token")
 # The parser keeps its definitions in class attributes: one template at a time.
 _LOCK = threading.Lock()
 _HINT = "See the TOSCA Simple Profile 1.3, and docs/catalogue.md for what this collection adds."
@@ -72,7 +73,7 @@ def _neutralise(value: Any) -> None:
         if isinstance(item, dict):
             call = next(iter(item.items())) if len(item) == 1 else ("", None)
             nested = call[0] == "get_input" and isinstance(call[1], list) and len(call[1]) > 1
-            if nested or call[0] in ("get_attribute", "get_property"):
+            if nested or call[0] in _OUR_FUNCTIONS:
                 item.clear()
                 item["concat"] = [""]
             _neutralise(item)

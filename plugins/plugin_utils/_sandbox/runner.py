@@ -135,7 +135,7 @@ def _environment(job: Job, given: Mapping[str, str]) -> dict[str, str]:
         "ANSIBLE_SSH_CONTROL_PATH_DIR": "/tmp/cp",  # noqa: S108
         "ANSIBLE_SSH_ARGS": f"-F {config} -o ControlMaster=auto -o ControlPersist=60s -o 'ProxyCommand={connect}'",
         "ANSIBLE_STDOUT_CALLBACK": job.callback,
-        "ANSIBLE_CALLBACKS_ENABLED": "" if job.callback == Job.callback else "continuum.im.collect",
+        **({} if job.callback == Job.callback else {"ANSIBLE_CALLBACKS_ENABLED": "continuum.im.collect"}),
         "IN_CONTINUUM_SANDBOX": "1",
         "CONTINUUM_HOME": "/tmp/home/continuum",  # noqa: S108
         "CONTINUUM_PROGRESS_FILE": f"{_RUN}/progress.json",

@@ -142,8 +142,9 @@ def _dns_name(published: Any) -> str:
 
 
 def _zero_or_one(resolver: Resolver, node: Node, scaled: Node) -> int:
-    count = resolver.capability_of(scaled, "scalable").get("count")
-    count = 1 if count is None else count
+    scalable = resolver.capability_of(scaled, "scalable")
+    found = [scalable[name] for name in ("count", "default_instances") if scalable.get(name) is not None]
+    count = found[0] if found else 1
     if str(count) in ("0", "1"):
         return int(count)
     position = resolver.document.at(*scaled.path, "capabilities", "scalable", "properties", "count")

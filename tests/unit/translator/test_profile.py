@@ -6,13 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.continuum.im.plugins.plugin_utils._parse.expressions import Address, OwnVariable
+from ansible_collections.continuum.im.plugins.plugin_utils import _translate
+from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError, TemplateError
+from ansible_collections.continuum.im.plugins.plugin_utils._parse.expressions import (
+    Address,
+    HostValue,
+    OwnVariable,
+    encode,
+)
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import Secret
+from ansible_collections.continuum.im.plugins.plugin_utils._project.write import render
+from ansible_collections.continuum.im.plugins.plugin_utils._result.outputs import output_values
 from ansible_collections.continuum.im.plugins.plugin_utils._topology.model import GalaxyContent, Topology
 from ansible_collections.continuum.im.plugins.plugin_utils._topology.networks import split_network_name
+from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, translate
 
 Build = Callable[..., Topology]
 pytestmark = pytest.mark.unit
@@ -275,3 +286,102 @@ node_templates:
   h: {type: tosca.nodes.im.AnsibleHost, properties: {host: h, credential: {token: t, user: u}}}
 """
     assert build(text).notices == ("Node 'h' is not used: Ansible runs where the template is deployed from.",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("mem_size: 512Mi", "mem_size: many", "bad-size"),
+        ('volumes: ["disk:/data"', 'volumes: ["disk"', "bad-type"),
+        (
+            "image: {type: tosca.artifacts.Deployment.Image.Container.Docker",
+            "image: {type: tosca.artifacts.File",
+            "missing",
+        ),
+        (
+            "host:\n        properties:",
+            "scalable: {properties: {default_instances: 2}}\n      host:\n        properties:",
+            "bad-type",
+        ),
+    ],
+)
+def test_containers_that_are_wrong(build: Build, old: str, new: str, expected: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        build(CONTAINER.replace(old, new))
+    assert caught.value.diagnostics[0].code.startswith(expected), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("{select: [5, [a, b]]}", "select: there is no part number 5 in the list."),
+        ("{join: [{get_input: [nested]}, '-']}", "join needs a list whose length is known before deployment."),
+        ("{get_artifact: [SELF, none]}", "Node 'app' has no artifact 'none'."),
+        ("{get_nodes_of_type: tosca.nodes.None}", "Nobody declared the type 'tosca.nodes.None'."),
+        ("{get_operation_output: [SELF, a]}", "The function has too few arguments."),
+        ("{get_operation_output: [SELF, S, configure, x]}", "Input 'v' of 'app' needs something that is only known"),
+        ("{get_property: [[], x]}", "The arguments of 'get_property' have no meaning."),
+        ("{token: [a, '', 0]}", "token needs a text, a separator and a whole number."),
+        ("{get_property: [SOURCE, x]}", "There is no node template 'SOURCE'."),
+    ],
+)
+def test_functions_that_are_wrong(build: Build, value: str, expected: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        build(FUNCTIONS.format(value=value))
+    assert caught.value.diagnostics[0].message.startswith(expected), str(caught.value)
+
+
+EDGE = """
+node_templates:
+  box: {{type: tosca.nodes.indigo.Compute}}
+  disk: {{type: tosca.nodes.BlockStorage, properties: {{size: 1 GiB}}}}
+  app:
+    type: tosca.nodes.SoftwareComponent
+    requirements:
+      - host: box
+      - dependency:
+          node: box
+          relationship:
+            type: tosca.relationships.indigo.AttachesTo
+            properties: {{location: /x}}
+            interfaces: {{Configure: {{pre_configure_source: {{implementation: a.b.c, inputs: {{v: {value}}}}}}}}}
+"""
+
+
+def test_a_relationship_has_properties(build: Build) -> None:
+    assert build(EDGE.format(value="{get_property: [SELF, location]}")).steps[0].inputs == {"v": "/x"}
+    for value, message in (
+        ("{get_property: [SELF, nothing]}", "The relationship has no property 'nothing'."),
+        ("{get_attribute: [SELF, x]}", "SELF is a relationship here, which has properties only."),
+    ):
+        with pytest.raises(TemplateError, match=message.replace(".", r"\.")):
+            build(EDGE.format(value=value))
+
+
+def test_a_proxy_is_named_in_the_project_by_a_variable(tmp_path: Path) -> None:
+    head = "tosca_definitions_version: tosca_simple_yaml_1_0\ntopology_template:\n"
+    (tmp_path / "t.yaml").write_text(head + "".join(f"  {line}\n" for line in PROXY.strip().splitlines()))
+    found = translate("t.yaml", {"inputs": {"key": "hush"}}, str(tmp_path), Home(str(tmp_path)))
+    text = str(render(found)["topology.yml"])
+    assert "token_variable: IM_INPUT_NET_PROXY_TOKEN" in text or "token_variable: IM_INPUT_KEY" in text
+    assert "hush" not in text
+
+
+def test_the_last_resort_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.yaml").write_text("tosca_definitions_version: tosca_simple_yaml_1_0\ntopology_template: {}\n")
+    monkeypatch.setattr(_translate, "build_topology", lambda _template: 1 / 0)
+    with pytest.raises(ContinuumError, match=r"not understood \(ZeroDivisionError in test_profile.py, line \d+\)"):
+        translate("t.yaml", {}, str(tmp_path), Home(str(tmp_path)))
+
+
+def test_what_tasks_printed_and_secrets_in_outputs() -> None:
+    outputs = {
+        "printed": HostValue("a", ("ansible_output", "p", "tasks", "t", "output")),
+        "unknown": HostValue("a", ("ansible_output", "p", "tasks", "x", "output")),
+        "secret": Secret.of("hush", "a"),
+        "id": OwnVariable("IM_NODE_VMID", "a"),
+    }
+    host = {"id": 0, "node": "a", "cloud_id": "c", "private_ip": "10.0.0.1", "public_ip": None}
+    printed = {"p": {"tasks": {"t": {"state": "ok", "output": "here"}}}}
+    found = output_values(encode(outputs), [host], "/k", printed, {"IM_INPUT_A": "hush"})
+    assert found == {"printed": "here", "unknown": None, "secret": "hush", "id": "c"}
