@@ -288,6 +288,11 @@ node_templates:
     assert build(text).notices == ("Node 'h' is not used: Ansible runs where the template is deployed from.",)
 
 
+SCALED = """      scalable: {properties: {min_instances: 1, max_instances: 3, default_instances: 2}}
+      host:
+"""
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -298,11 +303,7 @@ node_templates:
             "image: {type: tosca.artifacts.File",
             "missing",
         ),
-        (
-            "host:\n        properties:",
-            "scalable: {properties: {default_instances: 2}}\n      host:\n        properties:",
-            "bad-type",
-        ),
+        ("      host:\n", SCALED, "bad-type"),
     ],
 )
 def test_containers_that_are_wrong(build: Build, old: str, new: str, expected: str) -> None:
