@@ -7,10 +7,15 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model import Deployment
+from ansible_collections.continuum.im.plugins.plugin_utils._site import RECIPE_BASE, Site
+from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, translate
 
-from .conftest import Deployer, left_over
+from .conftest import REPOSITORY, Deployer, left_over
 
 pytestmark = pytest.mark.e2e
 # Quotes, line ends, expressions, numbers that are text: all must arrive as they are.
@@ -156,3 +161,51 @@ def test_a_recipe_finds_nothing_on_the_controller(two: tuple[Deployer, Deployer]
     assert "is not a public address" in outputs["look"].split("|")[10]
     assert "port 8800 of 127.0.0.1 is not reached" in outputs["look"].split("|")[11]
     assert not (own / "pwned").exists()
+
+
+CORPUS = REPOSITORY.parent / "shared" / "corpus" / "templates"
+STUB = """
+- hosts: localhost
+  tasks:
+    - name: Keep the specification
+      ansible.builtin.copy: {content: "{{ k8s_spec | default('') }}", dest: "/etc/{{ im_play }}.spec", mode: "0600"}
+"""
+
+
+def stand_ins(home: Path, found: Deployment) -> None:
+    """Recipes and roles of the existing catalogue are out of reach here: a mirror has something in their place."""
+    (home / "empty" / "tasks").mkdir(parents=True)
+    (home / "empty" / "tasks" / "main.yml").write_text("---\n[]\n")
+    (home / "empty" / "meta").mkdir()
+    (home / "empty" / "meta" / "main.yml").write_text("galaxy_info: {author: x, description: x, license: x}\n")
+    subprocess.run(["tar", "-czf", str(home / "role.tar.gz"), "-C", str(home), "empty"], check=True)
+    for reference in found.topology.references:
+        path = home / "mirror" / Site().url(reference).removeprefix(RECIPE_BASE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(STUB)
+    roles = {item.name: {"source": str(home / "role.tar.gz")} for item in found.topology.galaxy}
+    (home / "site.yml").write_text(json.dumps({"mirrors": {RECIPE_BASE: str(home / "mirror")}, "galaxy": roles}))
+
+
+def written(spec: Any, inputs: dict[str, Any]) -> str:
+    """What the author of a template wrote, put together by hand."""
+    parts = spec["concat"] if isinstance(spec, dict) else [spec]
+    return "".join(part if isinstance(part, str) else str(inputs[part["get_input"]]["default"]) for part in parts)
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of existing templates is not here (../shared)")
+def test_specifications_of_the_catalogue_arrive_byte_by_byte(tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("influx")
+    names = [str(CORPUS / "kubernetes.yaml"), str(CORPUS / "influxdb.yaml")]
+    stand_ins(home, translate(names, {}, "/", Home(str(home))))
+    deployer = Deployer(home, "e2e-influx")
+    try:
+        deployer.run("deploy", template=names, sizes={"*": {"cpus": 1, "memory": "1 GiB"}})
+        topology = yaml.safe_load((CORPUS / "influxdb.yaml").read_text())["topology_template"]
+        objects = {name: node for name, node in topology["node_templates"].items() if "spec" in node["properties"]}
+        assert len(objects) == 3
+        for name, node in objects.items():
+            found = deployer.ssh("kubeserver", f"sudo cat /etc/{name}_front_conf_front.spec")
+            assert found == written(node["properties"]["spec"], topology["inputs"]), name
+    finally:
+        deployer.run("destroy")
