@@ -56,7 +56,7 @@ def dump(data: Any) -> str:
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=120,
+        width=80,  # a line goes on to the end of its word
         explicit_start=True,
         default_flow_style=False,
     )
@@ -89,6 +89,8 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
     style = '"' if _needs_quotes(dumper, value) else None
     if not _HARMLESS.fullmatch(value):
         return dumper.represent_scalar("!unsafe", value, style='"')
+    if len(value) > _LONG:
+        style = ">"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -295,3 +295,8 @@ def test_code_survives_being_written(text: str) -> None:
     """However long, with whatever spaces, quotes and line ends."""
     text = "".join(character for character in text if character.isprintable() or character in "\n\t")
     assert yaml.safe_load(dump({"a": Own(text)})) == {"a": text}
+
+
+@given(st.text("abc/:,-_ #@", max_size=400))
+def test_long_plain_texts_survive_being_written(text: str) -> None:
+    assert yaml.safe_load(dump({"a": text})) == {"a": text}
