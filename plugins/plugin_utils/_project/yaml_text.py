@@ -56,7 +56,7 @@ def dump(data: Any) -> str:
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=80,  # a line goes on to the end of its word
+        width=110,  # a line goes on to the end of its word
         explicit_start=True,
         default_flow_style=False,
     )
