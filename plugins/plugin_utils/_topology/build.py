@@ -56,6 +56,8 @@ def _notices(resolver: Resolver, steps: list[Step]) -> list[str]:
         kinds = [kind for kind in (APPLICATION, FUNCTION) if resolver.library.derives("node_types", node.type, kind)]
         if resolver.library.derives("node_types", node.type, _ANSIBLE_HOST):
             result.append(f"Node '{node.name}' is not used: Ansible runs where the template is deployed from.")
+        elif FUNCTION in kinds and resolver.host_of(node) is not None:
+            result.append(f"Function '{node.name}' is not made: this version has no cloud for functions yet.")
         elif node.operations and not kinds and node.name not in run and resolver.host_of(node) is None:
             result.append(f"Node '{node.name}' is on no host, so its operations are not run.")
     return result

@@ -85,7 +85,9 @@ def test_the_reference_names_nothing_else() -> None:
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_error_code(code: str) -> None:
-    assert CODES[code] in (DOCS / "errors" / f"{code}.md").read_text()
+    page = (DOCS / "errors" / f"{code}.md").read_text()
+    assert CODES[code] in page
+    assert page.index("Wrong:\n\n```") < page.index("Right:\n\n```")
     assert f"[{code}]({code}.md)" in (DOCS / "errors" / "index.md").read_text()
 
 

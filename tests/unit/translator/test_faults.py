@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ def translate_text(text: str, folder: Path, **inputs: Any) -> None:
 
 def test_the_whole_template_has_no_fault(tmp_path: Path) -> None:
     translate_text(WHOLE, tmp_path)
+
+
+def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
+    """tosca-parser keeps state in its classes; every second template has a fault that only it finds."""
+    texts = [WHOLE, WHOLE.replace("  groups:\n", "  workflows: {a: {}}\n  groups:\n")]
+
+    def problems(number: int) -> list[str]:
+        (tmp_path / str(number)).mkdir()
+        try:
+            translate_text(texts[number % 2], tmp_path / str(number))
+        except ContinuumError as error:
+            return [item.code for item in error.diagnostics]
+        return []
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(problems, range(24)))
+    assert found == [[], ["tosca"]] * 12
 
 
 def test_there_are_many_faults() -> None:

@@ -271,6 +271,22 @@ node_templates:
     assert (found.count, found.group, found.memory, found.properties["image"]) == (0, "", 512 * 10**6, "i")
 
 
+def test_a_function_on_a_cluster_is_noticed(build: Build) -> None:
+    text = """
+node_templates:
+  box: {type: tosca.nodes.indigo.Compute}
+  fe: {type: tosca.nodes.indigo.LRMS.FrontEnd.Kubernetes, requirements: [{host: box}]}
+  oscar: {type: tosca.nodes.indigo.OSCAR, requirements: [{host: fe}]}
+  f:
+    type: tosca.nodes.aisprint.FaaS.Function
+    properties: {name: f, memory: 512 MB, image: i, script: s}
+    requirements: [{host: oscar}]
+"""
+    topology = build(text)
+    assert topology.functions[0].group == "box"
+    assert topology.notices == ("Function 'f' is not made: this version has no cloud for functions yet.",)
+
+
 def test_plain_memory_is_mebibytes(build: Build) -> None:
     text = """
 inputs: {m: {type: integer, default: 1024}}
