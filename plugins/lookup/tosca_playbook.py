@@ -93,7 +93,7 @@ class LookupModule(LookupBase):
             files = render(found, contents, site)
             directory = self._directory(found, world.home)
             write(files, directory)
-            if found.topology.recipes and not _is_dry():
+            if found.topology.recipes and not _only_looks():
                 self._prepare_recipes(found, world.home, directory)
         except ContinuumError as error:
             raise AnsibleLookupError(f"The template cannot be deployed:\n{error}") from None
@@ -118,6 +118,11 @@ class LookupModule(LookupBase):
         parent = tempfile.mkdtemp(prefix="continuum-")
         atexit.register(shutil.rmtree, parent, ignore_errors=True)
         return os.path.join(parent, name)
+
+
+def _only_looks() -> bool:
+    """True when no task runs at all; a plan (--check) needs what recipes need."""
+    return any(context.CLIARGS.get(name) for name in _DRY if name != "check")
 
 
 def _is_dry() -> bool:

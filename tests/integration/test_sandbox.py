@@ -58,6 +58,12 @@ def test_a_run_in_the_sandbox(job: Job) -> None:
     assert first.refused == []
 
 
+def test_a_plan_leaves_nothing_behind(job: Job, tmp_path: Path) -> None:
+    (tmp_path / "keys").rmdir()
+    assert run(job, os.environ, lambda _line: None).code == 0
+    assert not (tmp_path / "keys").exists()
+
+
 def test_what_was_refused_is_told(job: Job) -> None:
     ended = run(Job(**{**vars(job), "variables": {"ask": True}}), os.environ, lambda _line: None)
     assert ended.code != 0

@@ -98,9 +98,11 @@ def _words(job: Job) -> list[str]:
 
 def _box(job: Job, folder: str, environment: Mapping[str, str]) -> boxes.Box:
     # Recipes keep things in /var/tmp between runs (passwords made by lookups): each infrastructure has one of its own.
-    scratch = os.path.join(job.keys, "var-tmp")
+    # A plan of an infrastructure that is not there leaves nothing behind.
+    keys = job.keys if os.path.isdir(job.keys) else os.path.join(folder, "keys")
+    scratch = os.path.join(keys, "var-tmp")
     os.makedirs(scratch, mode=0o700, exist_ok=True)
-    known_hosts = os.path.join(job.keys, "known_hosts")
+    known_hosts = os.path.join(keys, "known_hosts")
     with open(known_hosts, "a", encoding="ascii"):
         pass
     # Project and keys cannot be changed: later runs and logins use them outside of the sandbox.
@@ -109,10 +111,10 @@ def _box(job: Job, folder: str, environment: Mapping[str, str]) -> boxes.Box:
         **boxes.collection_paths(job.collection),
         **({job.galaxy: boxes.GALAXY} if job.galaxy else {}),
         job.project: job.project,
-        job.keys: job.keys,
+        keys: job.keys,
     }
     sockets = {os.path.join(folder, "relay.sock"): boxes.SOCKET}
-    writable = {known_hosts: known_hosts, scratch: "/var/tmp", folder: _RUN, **sockets}  # noqa: S108
+    writable = {known_hosts: os.path.join(job.keys, "known_hosts"), scratch: "/var/tmp", folder: _RUN, **sockets}  # noqa: S108
     return boxes.Box(readable, writable, _environment(job, environment), job.project)
 
 
