@@ -41,9 +41,13 @@ demo: setup ## deploy TEMPLATE (slurm) on CLOUD (local) and run a job on it
 destroy: setup ## remove what "make demo" made, and check that nothing is left
 	@.venv/bin/python tools/demo.py destroy $(DEMO)
 
+.PHONY: lab-aws
+lab-aws: setup ## start an AWS to play with on this machine, until Ctrl-C
+	@cd tests && ../.venv/bin/python -m lab.aws serve
+
 .PHONY: test
 test: lint-fast ## fast checks and all tests but the long ones, with coverage (under 15 minutes)
-	.venv/bin/python -m pytest -m "not long" --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -m "not long" -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 .PHONY: test-unit
 test-unit: setup ## unit tests only: no network, no hosts, seconds
@@ -63,6 +67,7 @@ lint-fast: setup ## formatting, style, types, layers: seconds
 	.venv/bin/ruff format --check $(PYTHON_CODE)
 	.venv/bin/mypy -p $(PACKAGE)
 	.venv/bin/mypy tools
+	MYPYPATH=collections:tests .venv/bin/mypy -p lab
 	PYTHONPATH=collections .venv/bin/lint-imports --no-cache
 
 .PHONY: lint

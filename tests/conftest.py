@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -23,3 +25,14 @@ def _link_collection() -> Path:
 
 
 sys.path.insert(0, str(_link_collection()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file together when several processes share the work, unless they say otherwise.
+
+    Files build one infrastructure and use it in order; `pytest.mark.xdist_group` parts a file, or joins several.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(REPOSITORY).as_posix()))
