@@ -2,15 +2,16 @@
 # Copyright: continuum.im authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names, packages, files, services and facts of a host in one call."""
+"""Names, packages, disks, files, services and facts of a host in one call."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_config
-short_description: Names, packages, files, services and facts of a host in one call
+short_description: Names, packages, disks, files, services and facts of a host in one call
 description:
-  - Brings a host's name, its C(/etc/hosts), packages, files and systemd services into the wanted state, in this order.
+  - Brings a host's name, its C(/etc/hosts), packages, disks, files and systemd services into the wanted state, in this
+    order.
   - One call instead of one for each file and each service. On clusters of small hosts the calls take the time.
 author:
   - continuum.im authors (@continuum-im)
@@ -45,6 +46,33 @@ options:
     description: Name of the package that O(version) is about. Empty for no warning.
     type: str
     default: ""
+  disks:
+    description:
+      - Disks that a cloud attached. Each gets a file system when it is blank, a line in C(/etc/fstab), and is mounted.
+      - A disk that has a file system is used as it is. One that holds anything else is an error.
+      - What lies in the folder of a disk that is made now is copied to the disk first.
+      - Disks of an earlier call that are not in the list lose their line and are unmounted. Without this option all
+        stay as they are.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the disk, for messages and for the mark in C(/etc/fstab).
+        type: str
+        required: true
+      paths:
+        description: Where the device may appear. The first one that is there is taken, after at most 60 seconds.
+        type: list
+        elements: str
+        required: true
+      mount:
+        description: Where it is mounted. Empty for a device that is only attached.
+        type: str
+        default: ""
+      fs_type:
+        description: The file system for a blank disk, V(swap) for swap space.
+        type: str
+        default: ext4
   facts:
     description: Return the facts about distribution, package manager, platform, default address and virtualization.
     type: bool
@@ -141,6 +169,11 @@ EXAMPLES = r"""
     services:
       - name: chrony
         restart_on: [/etc/chrony/chrony.conf]
+
+- name: Mount a disk
+  continuum.im.host_config:
+    disks:
+      - {name: data, paths: [/dev/sdf, /dev/xvdf], mount: /mnt/data, fs_type: ext4}
 """
 
 RETURN = r"""
@@ -166,6 +199,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.continuum.im.plugins.module_utils._host.config import HostConfig
+from ansible_collections.continuum.im.plugins.module_utils._host.disks import Disks, wanted_packages
 from ansible_collections.continuum.im.plugins.module_utils._host.packages import Apt, Dnf, os_family, package_names
 
 FILE = {
@@ -181,6 +215,12 @@ FILE = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": ""},
     "mode": {"type": "str", "default": "0644"},
+}
+DISK = {
+    "name": {"type": "str", "required": True},
+    "paths": {"type": "list", "elements": "str", "required": True},
+    "mount": {"type": "str", "default": ""},
+    "fs_type": {"type": "str", "default": "ext4"},
 }
 SERVICE = {
     "name": {"type": "str", "required": True},
@@ -203,6 +243,7 @@ def main() -> None:
             "packages_of": {"type": "dict", "default": {}},
             "version": {"type": "str", "default": ""},
             "version_of": {"type": "str", "default": ""},
+            "disks": {"type": "list", "elements": "dict", "options": DISK},
             "facts": {"type": "bool", "default": False},
             "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
             "services": {"type": "list", "elements": "dict", "default": [], "options": SERVICE},
@@ -216,11 +257,14 @@ def main() -> None:
         host.name(given["hostname"])
         if given["hosts"] is not None:
             host.hosts(given["hosts"])
-        if given["packages"] or given["packages_of"]:
+        own = [*given["packages"], *wanted_packages(given["disks"] or [])]
+        if own or given["packages_of"]:
             family = os_family()
-            names = package_names(given["packages"], given["packages_of"], family)
+            names = package_names(own, given["packages_of"], family)
             manager = Dnf(run) if family == "redhat" else Apt(run)
             host.packages(manager, names, given["version"], given["version_of"])
+        if given["disks"] is not None:
+            Disks(host).apply(given["disks"])
         for wanted in given["files"]:
             host.file(wanted)
         host.services(given["services"])

@@ -20,8 +20,8 @@ class HostConfig:
     """Works through the sections of the arguments and remembers what it did."""
 
     def __init__(self, run: Run, check_mode: bool = False, etc: str = "/etc") -> None:
-        self._run = run
-        self._check = check_mode
+        self.run = run
+        self.check = check_mode
         self._etc = etc
         self.changed = False
         self.installed: list[str] = []
@@ -35,9 +35,9 @@ class HostConfig:
         current = socket.gethostname()
         if not wanted or wanted == current:
             return
-        self._note("host name", current + "\n", wanted + "\n")
-        if not self._check:
-            self._command("hostnamectl", "set-hostname", wanted)
+        self.note("host name", current + "\n", wanted + "\n")
+        if not self.check:
+            self.command("hostnamectl", "set-hostname", wanted)
 
     def hosts(self, lines: str) -> None:
         """Write the original /etc/hosts followed by the lines."""
@@ -48,29 +48,29 @@ class HostConfig:
         if start is None:
             start = before
             self.changed = True
-            if not self._check:
+            if not self.check:
                 replace(original, start, 0o644)
         wanted = start + lines.encode()
         if wanted == before:
             return
-        self._note(path, before.decode(errors="replace"), wanted.decode())
+        self.note(path, before.decode(errors="replace"), wanted.decode())
         self.changed_files.append(path)
-        if not self._check:
+        if not self.check:
             with open(path, "wb") as stream:
                 stream.write(wanted)
 
     def packages(self, manager: Packages, wanted: list[str], version: str = "", version_of: str = "") -> None:
         """Install what is missing."""
         if version:
-            if not self._check:
+            if not self.check:
                 manager.refresh()
             wanted = self._versions(manager, wanted, version, version_of)
         missing = manager.missing(wanted)
         if not missing:
             return
         self.installed = missing
-        self._note("packages", "", "".join(name + "\n" for name in missing))
-        if not self._check:
+        self.note("packages", "", "".join(name + "\n" for name in missing))
+        if not self.check:
             manager.refresh()
             manager.install(missing)
 
@@ -81,8 +81,8 @@ class HostConfig:
         if wanted["kind"] == "directory":
             present = os.path.isdir(path)
             if not present:
-                self._note(path, "", "directory\n")
-                if not self._check:
+                self.note(path, "", "directory\n")
+                if not self.check:
                     os.makedirs(path, mode)
         else:
             before = read(path)
@@ -90,11 +90,11 @@ class HostConfig:
             present = before == after
             if not present:
                 if wanted["kind"] in ("content", "contains"):
-                    self._note(path, (before or b"").decode(errors="replace"), after.decode())
+                    self.note(path, (before or b"").decode(errors="replace"), after.decode())
                 else:
-                    self._note(path, "", "(not shown)\n")
+                    self.note(path, "", "(not shown)\n")
                 self.changed_files.append(path)
-                if not self._check:
+                if not self.check:
                     os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
                     replace(path, after, mode, uid, gid)
         self._attributes(path, mode, uid, gid)
@@ -104,8 +104,8 @@ class HostConfig:
         if not wanted:
             return
         found = self._show([service["name"] for service in wanted])
-        if any(state.get("NeedDaemonReload") == "yes" for state in found) and not self._check:
-            self._command("systemctl", "daemon-reload")
+        if any(state.get("NeedDaemonReload") == "yes" for state in found) and not self.check:
+            self.command("systemctl", "daemon-reload")
         for service, state in zip(wanted, found):
             name, active = service["name"], state.get("ActiveState") in ("active", "activating", "reloading")
             enabled = state.get("UnitFileState", "").startswith(("enabled", "static", "generated", "indirect"))
@@ -135,7 +135,7 @@ class HostConfig:
             user = pwd.getpwnam(owner)
             return user.pw_uid, grp.getgrnam(group).gr_gid if group else user.pw_gid
         except KeyError:
-            if self._check:
+            if self.check:
                 return -1, -1
             raise ValueError(f"There is no user {owner} or no group {group or owner} on this host") from None
 
@@ -146,16 +146,16 @@ class HostConfig:
         status = os.stat(path)
         if status.st_mode & 0o7777 != mode:
             self.changed = True
-            if not self._check:
+            if not self.check:
                 os.chmod(path, mode)
         if (uid not in (-1, status.st_uid)) or (gid not in (-1, status.st_gid)):
             self.changed = True
-            if not self._check:
+            if not self.check:
                 os.chown(path, uid, gid)
 
     def _show(self, names: list[str]) -> list[dict[str, str]]:
         properties = "ActiveState,UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic"
-        _code, output, _error = self._run(["systemctl", "show", "--property", properties, "--", *names])
+        _code, output, _error = self.run(["systemctl", "show", "--property", properties, "--", *names])
         blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n")]
         return (blocks + [{}] * len(names))[: len(names)]
 
@@ -169,14 +169,14 @@ class HostConfig:
 
     def _systemctl(self, verb: str, name: str) -> None:
         self.changed = True
-        if not self._check:
-            self._command("systemctl", verb, name)
+        if not self.check:
+            self.command("systemctl", verb, name)
 
-    def _command(self, *command: str) -> None:
-        code, output, error = self._run(list(command))
+    def command(self, *command: str) -> None:
+        code, output, error = self.run(list(command))
         if code:
             raise ValueError(f"{' '.join(command)} failed: {(error or output).strip()}")
 
-    def _note(self, header: str, before: str, after: str) -> None:
+    def note(self, header: str, before: str, after: str) -> None:
         self.changed = True
         self.diff.append({"before_header": header, "after_header": header, "before": before, "after": after})

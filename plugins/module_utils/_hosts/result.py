@@ -13,9 +13,17 @@ from .model import Host
 
 INSTANCE_KEYS = (
     "id", "node", "cloud_id", "name", "hostname", "fqdn", "state", "public_ip", "private_ip", "user", "fresh", "shares",
-    "ports", "cpus", "memory",
+    "ports", "cpus", "memory", "disks", "jump",
 )  # fmt: skip
-_DEFAULTS: dict[str, Any] = {"public_ip": None, "private_ip": None, "user": "root", "shares": [], "ports": []}
+_DEFAULTS: dict[str, Any] = {
+    "public_ip": None,
+    "private_ip": None,
+    "user": "root",
+    "shares": [],
+    "ports": [],
+    "disks": [],
+    "jump": None,
+}
 
 
 @dataclass

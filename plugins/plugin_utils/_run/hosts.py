@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from .._parse.expressions import Leaving, decode
@@ -16,6 +18,10 @@ from .evaluate import Instance, describe_node, private_address
 Step = dict[str, Any]
 # A booting host refuses connections for a while: ssh itself tries again, once a second.
 _PATIENCE = {"ConnectionAttempts": "30", "ConnectTimeout": "10"}
+# Behind a jump host it cannot know that: Ansible tries again, after 1, 3, 7, 15, 30, 30, 30 and 30 seconds.
+_JUMP_RETRIES = 8
+# A Unix socket has a path of at most 107 characters, and ssh adds 17 while it makes one.
+_MOST_SOCKET_PATH = 88
 
 
 def inventory_hosts(
@@ -26,6 +32,7 @@ def inventory_hosts(
     `surplus` hosts are only in the group `im_surplus`. The first host that is running is in `im_first`: it keeps the
     record. Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<node>`.
     """
+    jumps = {item["name"]: item for item in (*instances, *surplus)}
     ordered = sorted(instances, key=lambda item: int(item["id"]))
     keeper = next((item["name"] for item in ordered if is_reachable(item)), None)
     result = []
@@ -35,13 +42,18 @@ def inventory_hosts(
             groups.append("im_first")
         if not item.get("fresh"):
             groups.extend(f"im_leave_{group_word(step['node'])}" for step in _leave_steps(item, surplus, steps))
-        result.append(_entry(item, groups, cloud, key_file))
-    return result + [_entry(item, ["im_surplus"], cloud, key_file) for item in surplus]
+        result.append(_entry(item, groups, cloud, key_file, jumps))
+    return result + [_entry(item, ["im_surplus"], cloud, key_file, jumps) for item in surplus]
 
 
 def is_reachable(instance: Instance) -> bool:
     """False for a host that is stopped, or that only a plan (check mode) knows."""
     return instance.get("state") == "running"
+
+
+def host_address(instance: Instance) -> Any:
+    """Return the address at which the controller, or the host's jump host, reaches a host."""
+    return instance.get("public_ip") or instance.get("private_ip")
 
 
 def hosts_file(instances: list[Instance]) -> str:
@@ -66,15 +78,17 @@ def ssh_config(instances: list[Instance], key_file: str) -> str:
     By their name in the cloud, their own names and their private address: recipes delegate to any of those.
     """
     lines = []
+    known = {item["name"] for item in instances}
     for item in sorted(instances, key=lambda entry: int(entry["id"])):
         own = [item["name"], item["hostname"], f"vnode-{item['id']}", item["fqdn"], f"vnode-{item['id']}.localdomain"]
         names = dict.fromkeys([*own, str(private_address(item))])
         lines.append(f"Host {' '.join(names)}")
         options = {
-            "HostName": _address(item),
+            "HostName": host_address(item),
             "User": item.get("user"),
             "IdentityFile": key_file,
             **_host_key(item, key_file),
+            **({"ProxyJump": item["jump"]} if item.get("jump") in known else {}),
         }
         lines += [f"    {name} {value}" for name, value in options.items()]
     return "\n".join(lines) + "\n"
@@ -92,19 +106,26 @@ def _served(step: Step) -> set[str]:
     return {group for value in decode(step["inputs"]).values() if isinstance(value, Leaving) for group in value.groups}
 
 
-def _entry(item: Instance, groups: list[str], cloud: str, key_file: str) -> dict[str, Any]:
+def _entry(
+    item: Instance, groups: list[str], cloud: str, key_file: str, jumps: Mapping[str, Instance]
+) -> dict[str, Any]:
     options = {**_host_key(item, key_file), **_PATIENCE}
-    control = hashlib.sha256(options["HostKeyAlias"].encode()).hexdigest()[:16]
+    words = [f"-o {name}={value}" for name, value in options.items()]
+    jump = jumps.get(str(item.get("jump") or ""))
+    if jump is not None:
+        words.append("-o " + shlex.quote(f"ProxyCommand={_through(jump, key_file)}"))
     return {
         "name": item["name"],
         "groups": groups,
-        "address": _address(item),
+        "address": host_address(item),
         "user": item.get("user"),
-        "ssh": " ".join(f"-o {name}={value}" for name, value in options.items()),
+        "ssh": " ".join(words),
+        "retries": _JUMP_RETRIES if jump is not None else 0,
         # A path of its own for each machine: a kept connection must not outlive a host whose address is used again.
-        "control": f"%(directory)s/{control}",
+        "control": f"%(directory)s/{_mark(item)}",
         "im_node": describe_node(item),
         "im_shares": item.get("shares") or [],
+        "im_disks": item.get("disks") or [],
         "private_ip": private_address(item),
         "public_ip": item.get("public_ip"),
         "hostname": item["hostname"],
@@ -116,12 +137,31 @@ def _entry(item: Instance, groups: list[str], cloud: str, key_file: str) -> dict
     }
 
 
-def _address(item: Instance) -> Any:
-    return item.get("public_ip") or item.get("private_ip")
+def _through(jump: Instance, key_file: str) -> str:
+    """Return the command that joins its input and output to a host behind `jump`; all hosts share one connection.
+
+    It needs no file of ours but the key, so that it works before the configuration of SSH is written.
+    """
+    options = {"IdentityFile": key_file, **_host_key(jump, key_file), **_PATIENCE}
+    options |= {"BatchMode": "yes", "IdentitiesOnly": "yes"}
+    socket = f"{key_file.rpartition('/')[0]}/jump-{_mark(jump)}"
+    if len(socket) <= _MOST_SOCKET_PATH:
+        options |= {"ControlMaster": "auto", "ControlPersist": "60s", "ControlPath": socket}
+    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    command = shlex.join(["ssh", "-F", "none", *words, "-l", str(jump.get("user")), str(host_address(jump))])
+    return command.replace("%", "%%") + " -W [%h]:%p"
+
+
+def _mark(item: Instance) -> str:
+    """Return a short name for one machine."""
+    return hashlib.sha256(_alias(item).encode()).hexdigest()[:16]
 
 
 def _host_key(item: Instance, key_file: str) -> dict[str, str]:
     """The host key is kept by the machine's id in the cloud: another machine may get its address later."""
-    alias = re.sub(r"[^A-Za-z0-9_.-]", "-", str(item.get("cloud_id") or item["name"]))[:64]
     known_hosts = f"{key_file.rpartition('/')[0]}/known_hosts"
-    return {"UserKnownHostsFile": known_hosts, "HostKeyAlias": alias, "StrictHostKeyChecking": "accept-new"}
+    return {"UserKnownHostsFile": known_hosts, "HostKeyAlias": _alias(item), "StrictHostKeyChecking": "accept-new"}
+
+
+def _alias(item: Instance) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", str(item.get("cloud_id") or item["name"]))[:64]

@@ -110,7 +110,8 @@ def _wanted(
 ) -> dict[str, str]:
     mine = _steps_of(item, steps)
     base = ["continuum.im.base", *dict.fromkeys(step["role"] for step in mine if step["role"])]
-    result = {BASE: _digest(record["salt"], [item["hostname"], base, role_digest("continuum.im.base")])}
+    prepared = [item["hostname"], base, role_digest("continuum.im.base"), item.get("disks") or []]
+    result = {BASE: _digest(record["salt"], prepared)}
     contents: dict[str, list[Any]] = {}
     for step in mine:
         inputs = evaluate(decode(step["inputs"]), scene)

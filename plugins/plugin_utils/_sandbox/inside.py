@@ -4,11 +4,13 @@
 """Runs inside the sandbox, as a program of its own: it imports nothing of the project.
 
 inside.py run COMMAND ...      offers the relay as an HTTP proxy on the loopback device, and runs the command
-inside.py connect HOST PORT    joins standard input and output to HOST:PORT by the relay (ProxyCommand of ssh)
+inside.py connect HOST PORT    joins standard input and output to HOST:PORT by the relay (ProxyCommand of ssh), for a
+                               host behind another one by SSH through that one
 """
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import socket
@@ -19,6 +21,8 @@ from typing import Any
 
 SOCKET = "/continuum/relay.sock"
 PROXY_PORT = 3128
+# {"ssh": [words], "jumps": {address: name}}: which hosts are reached through which other one, and how to run ssh.
+JUMPS = "/continuum/run/jumps.json"
 
 
 def main(words: list[str]) -> int:
@@ -28,9 +32,23 @@ def main(words: list[str]) -> int:
         threading.Thread(target=_serve, args=(listener,), daemon=True).start()
         return subprocess.run(words[1:], check=False).returncode
     if len(words) == 3 and words[0] == "connect":
+        through = jump_command(words[1], words[2])
+        if through:
+            return subprocess.run(through, check=False).returncode
         return _connect(words[1], words[2])
     sys.stderr.write(f"{__doc__}\n")
     return 2
+
+
+def jump_command(host: str, port: str, path: str = JUMPS) -> list[str]:
+    """Return the command that joins its standard streams to a host behind another one; [] for all other hosts."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            known = json.load(file)
+    except OSError:
+        return []
+    name = known["jumps"].get(host)
+    return [*known["ssh"], "-W", f"[{host}]:{port}", name] if name else []
 
 
 def _relay() -> socket.socket:

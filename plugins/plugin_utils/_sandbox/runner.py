@@ -21,7 +21,9 @@ from . import box as boxes
 from .relay import Policy, Relay
 
 _INSIDE = f"{boxes.COLLECTIONS}/ansible_collections/continuum/im/plugins/plugin_utils/_sandbox/inside.py"
+_CONNECT = f"{sys.executable} -I {_INSIDE} connect %h %p"
 _RUN = "/continuum/run"
+_CONTROL = "/tmp/cp"  # noqa: S108 (a file system of its own)
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 # What a run may take over from the environment of its caller: no secrets but those of the template's own inputs.
 _TAKEN_OVER = ("IM_INPUT_", "ANSIBLE_FORKS", "ANSIBLE_TIMEOUT", "ANSIBLE_NOCOLOR", "TERM", "TZ")
@@ -79,7 +81,9 @@ def run(job: Job, environment: Mapping[str, str], show: Callable[[str], None]) -
         known = {"im_known": {"instances": job.instances, "surplus": job.surplus}, **job.variables}
         _write(os.path.join(folder, "known.json"), known)
         _write(os.path.join(folder, "hosts.json"), _inventory())
-        relay = Relay(os.path.join(folder, "relay.sock"), Policy(_addresses([*job.instances, *job.surplus])))
+        hosts = [*job.instances, *job.surplus]
+        _write(os.path.join(folder, "jumps.json"), {"ssh": _jump_words(job), "jumps": jumps(hosts)})
+        relay = Relay(os.path.join(folder, "relay.sock"), Policy(addresses(hosts)))
         try:
             sandbox = _box(job, folder, environment)
             words = boxes.command(sandbox, _words(job))
@@ -120,7 +124,6 @@ def _box(job: Job, folder: str, environment: Mapping[str, str]) -> boxes.Box:
 
 def _environment(job: Job, given: Mapping[str, str]) -> dict[str, str]:
     proxy = f"http://127.0.0.1:{boxes.PROXY_PORT}"
-    connect = f"{sys.executable} -I {_INSIDE} connect %h %p"
     config = os.path.join(job.keys, "ssh_config")
     own = {
         "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -134,8 +137,8 @@ def _environment(job: Job, given: Mapping[str, str]) -> dict[str, str]:
         "ANSIBLE_INTERPRETER_PYTHON": "/usr/bin/python3",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_LOCALHOST_WARNING": "False",
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": "/tmp/cp",  # noqa: S108
-        "ANSIBLE_SSH_ARGS": f"-F {config} -o ControlMaster=auto -o ControlPersist=60s -o 'ProxyCommand={connect}'",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": _CONTROL,
+        "ANSIBLE_SSH_ARGS": f"-F {config} -o ControlMaster=auto -o ControlPersist=60s -o 'ProxyCommand={_CONNECT}'",
         "ANSIBLE_STDOUT_CALLBACK": job.callback,
         **({} if job.callback == Job.callback else {"ANSIBLE_CALLBACKS_ENABLED": "continuum.im.collect"}),
         "IN_CONTINUUM_SANDBOX": "1",
@@ -156,8 +159,35 @@ def _inventory() -> dict[str, Any]:
     return {"all": {"hosts": {"localhost": local}}}
 
 
-def _addresses(instances: list[dict[str, Any]]) -> list[str]:
-    return [str(item[name]) for item in instances for name in ("private_ip", "public_ip") if item.get(name)]
+def _jump_words(job: Job) -> list[str]:
+    """How ssh is run to a jump host; what it needs to know of that one is in the configuration of SSH."""
+    options = {
+        "BatchMode": "yes",
+        "ProxyCommand": _CONNECT,
+        "ControlMaster": "auto",
+        "ControlPersist": "60s",
+        "ControlPath": f"{_CONTROL}/jump-%C",
+    }
+    config = os.path.join(job.keys, "ssh_config")
+    return ["ssh", "-F", config, *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+
+
+def addresses(hosts: list[dict[str, Any]]) -> list[str]:
+    """Return what the relay lets through.
+
+    Not the addresses of hosts that are reached through another one: near the controller another machine may have them.
+    """
+    there = {item.get("name") for item in hosts}
+    direct = [item for item in hosts if not item.get("jump") or item["jump"] not in there]
+    found = [item.get("public_ip") or item.get("private_ip") for item in direct]
+    return [str(address) for address in found if address]
+
+
+def jumps(hosts: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the name of the host through which an address is reached."""
+    there = {item.get("name") for item in hosts}
+    behind = [item for item in hosts if item.get("jump") and item["jump"] in there]
+    return {str(item.get("public_ip") or item.get("private_ip")): str(item["jump"]) for item in behind}
 
 
 def _follow(words: list[str], environment: Mapping[str, str], show: Callable[[str], None]) -> int:

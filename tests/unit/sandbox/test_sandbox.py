@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,8 +18,16 @@ from ansible_collections.continuum.im.plugins.plugin_utils._sandbox.box import (
     command,
     python_paths,
 )
+from ansible_collections.continuum.im.plugins.plugin_utils._sandbox.inside import jump_command
 from ansible_collections.continuum.im.plugins.plugin_utils._sandbox.relay import Policy, Relay
-from ansible_collections.continuum.im.plugins.plugin_utils._sandbox.runner import _harmless
+from ansible_collections.continuum.im.plugins.plugin_utils._sandbox.runner import (
+    Job,
+    _environment,
+    _harmless,
+    _jump_words,
+    addresses,
+    jumps,
+)
 
 pytestmark = pytest.mark.unit
 NAMES = {"www.example.org": ["93.184.216.34"], "inside.example.org": ["10.0.0.9"], "two.example.org": ["127.0.0.1"]}
@@ -166,3 +175,30 @@ def test_only_what_a_run_needs_of_the_collection() -> None:
 
 def test_a_terminal_is_not_steered() -> None:
     assert _harmless("a\x1b[31mred\x1b[0m\x1b]0;title\x07\x1b[2Jb\n") == "a\x1b[31mred\x1b[0m]0;title[2Jb"
+
+
+FRONT = {"name": "t-front-0", "public_ip": "198.51.100.7", "private_ip": "10.0.0.5", "jump": None}
+BEHIND = {"name": "t-wn-1", "public_ip": None, "private_ip": "10.0.0.6", "jump": "t-front-0"}
+
+
+def test_hosts_behind_another_are_not_reached_directly() -> None:
+    assert addresses([FRONT, BEHIND]) == ["198.51.100.7"]
+    assert jumps([FRONT, BEHIND]) == {"10.0.0.6": "t-front-0"}
+
+
+def test_a_jump_host_that_is_gone_is_not_used() -> None:
+    assert addresses([BEHIND]) == ["10.0.0.6"]
+    assert jumps([BEHIND]) == {}
+
+
+def test_ssh_to_a_host_behind_another_goes_through_that_one(tmp_path: Path) -> None:
+    job = Job("/p", "/k", "play.yml", "/c", [FRONT, BEHIND])
+    path = tmp_path / "jumps.json"
+    path.write_text(json.dumps({"ssh": _jump_words(job), "jumps": jumps(job.instances)}))
+    words = jump_command("10.0.0.6", "22", str(path))
+    assert words[:3] == ["ssh", "-F", "/k/ssh_config"]
+    assert words[-3:] == ["-W", "[10.0.0.6]:22", "t-front-0"]
+    connect = next(word for word in words if word.startswith("ProxyCommand="))
+    assert connect in _environment(job, {})["ANSIBLE_SSH_ARGS"]
+    assert jump_command("198.51.100.7", "22", str(path)) == []
+    assert jump_command("10.0.0.6", "22", str(tmp_path / "none")) == []

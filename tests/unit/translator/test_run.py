@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -162,6 +163,45 @@ def test_inventory_entries() -> None:
     }
 
 
+BEHIND = host(1, jump="t-front-0", cloud_id="i-1")
+
+
+def test_a_host_behind_another_is_reached_through_it() -> None:
+    entries = {item["name"]: item for item in inventory_hosts([host(0, "front"), BEHIND], [], [], "aws", "/k/a b%/id")}
+    assert (entries["t-front-0"]["retries"], entries["t-wn-1"]["retries"]) == (0, 8)
+    assert "ProxyCommand" not in entries["t-front-0"]["ssh"]
+    words = shlex.split(entries["t-wn-1"]["ssh"])
+    (proxy,) = [word for word in words if word.startswith("ProxyCommand=")]
+    assert "%" not in proxy.replace("%%", "").removesuffix("[%h]:%p")
+    inner = shlex.split(proxy.removeprefix("ProxyCommand=").replace("%%", "%"))
+    assert inner[:3] == ["ssh", "-F", "none"]
+    assert inner[-5:] == ["-l", "debian", "10.0.0.0", "-W", "[%h]:%p"]
+    assert {"IdentityFile=/k/a b%/id", "HostKeyAlias=c0", "UserKnownHostsFile=/k/a b%/known_hosts"} <= set(inner)
+    assert any(word.startswith("ControlPath=/k/a b%/jump-") for word in inner)
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_not_one() -> None:
+    entry = inventory_hosts([host(0, "front"), BEHIND], [], [], "aws", f"/{'k' * 90}/id")[1]
+    assert "ControlPath" not in entry["ssh"]
+    assert "ProxyCommand" in entry["ssh"]
+
+
+def test_a_jump_host_that_is_gone_is_not_used() -> None:
+    assert "ProxyCommand" not in inventory_hosts([BEHIND], [], [], "aws", "/k/id")[0]["ssh"]
+    assert "ProxyJump" not in ssh_config([BEHIND], "/k/id")
+
+
+def test_a_host_that_leaves_is_reached_through_one_that_stays() -> None:
+    entry = inventory_hosts([host(0, "front")], [BEHIND], [], "aws", "/k/id")[1]
+    assert "ProxyCommand" in entry["ssh"]
+
+
+def test_disks_are_told_to_the_roles() -> None:
+    disk = {"name": "data", "paths": ["/dev/sdf"], "mount": "/mnt/data", "fs_type": "ext4"}
+    entries = inventory_hosts([host(0, disks=[disk]), host(1)], [], [], "aws", "/k/id")
+    assert [entry["im_disks"] for entry in entries] == [[disk], []]
+
+
 def test_a_fresh_front_end_has_nothing_to_drain() -> None:
     entry = inventory_hosts([host(0, "front", fresh=True)], [host(1)], STEPS, "local", "/k/id")[0]
     assert entry["groups"] == ["front", "im_hosts", "allnowindows", "im_first"]
@@ -185,6 +225,8 @@ def test_ssh_configuration() -> None:
     assert text.splitlines()[0].split() == ["Host", *names]
     assert "    IdentityFile /k/t/id" in text
     assert "    HostKeyAlias c0" in text
+    assert "ProxyJump" not in text
+    assert "    ProxyJump t-front-0" in ssh_config([host(0, "front"), BEHIND], "/k/t/id")
 
 
 @pytest.mark.parametrize(
