@@ -16,6 +16,27 @@ description:
   - The first call on a machine makes an image, from a registry when one is in reach, else from the package sources of
     the machine with C(mmdebstrap). Later calls use it.
 options:
+  state:
+    description:
+      - With V(present) the hosts are as O(groups) or O(instances) want them, and they run.
+      - With V(absent) everything of the infrastructure is removed.
+      - With V(started) and V(stopped) its hosts are started or stopped, with V(rebooted) those that run are restarted.
+      - With V(snapshot) one host is kept as an image.
+    type: str
+    choices: [present, absent, started, stopped, rebooted, snapshot]
+    default: present
+  hosts:
+    description:
+      - Which hosts are started, stopped, restarted or kept as an image, by name, host name, number or id in the cloud.
+      - By default all. O(state=snapshot) wants exactly one.
+    type: list
+    elements: str
+    default: []
+  snapshot:
+    description:
+      - Name of the image of O(state=snapshot). By default made of the host's name and the time.
+    type: str
+    default: ""
   user:
     description:
       - Login user of the hosts. By default C(debian) or C(ubuntu), as the distribution has it.
@@ -81,6 +102,12 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     var: ansible_facts.im_instances
 
+- name: Restart one of the workers
+  continuum.im.local_hosts:
+    infrastructure: slurm
+    state: rebooted
+    hosts: [vnode-1]
+
 - name: Remove all of it
   continuum.im.local_hosts:
     infrastructure: slurm
@@ -103,6 +130,15 @@ stopped:
   returned: success
   type: list
   elements: str
+rebooted:
+  description: Names of the hosts that were restarted.
+  returned: success
+  type: list
+  elements: str
+image:
+  description: The image of O(state=snapshot), as a template or the variable C(images) may name it. Else empty.
+  returned: success
+  type: str
 deleted:
   description: Names of the hosts that were removed.
   returned: success
@@ -147,16 +183,27 @@ from ansible_collections.continuum.im.plugins.module_utils._hosts.options import
 )
 from ansible_collections.continuum.im.plugins.module_utils._hosts.result import Outcome
 from ansible_collections.continuum.im.plugins.module_utils._local.engine import EngineError, find_engine
-from ansible_collections.continuum.im.plugins.module_utils._local.lifecycle import absent, started, stopped
+from ansible_collections.continuum.im.plugins.module_utils._local.lifecycle import absent, rebooted, started, stopped
 from ansible_collections.continuum.im.plugins.module_utils._local.present import present
 from ansible_collections.continuum.im.plugins.module_utils._local.request import DEFAULT_NETWORK, Request
+from ansible_collections.continuum.im.plugins.module_utils._local.snapshot import snapshot
 
-ACTIONS = {"present": present, "absent": absent, "started": started, "stopped": stopped}
+ACTIONS = {
+    "present": present,
+    "absent": absent,
+    "started": started,
+    "stopped": stopped,
+    "rebooted": rebooted,
+    "snapshot": snapshot,
+}
 
 
 def argument_spec() -> dict[str, Any]:
     """Return the options of the module."""
     own = {
+        "state": {"type": "str", "choices": list(ACTIONS), "default": "present"},
+        "hosts": {"type": "list", "elements": "str", "default": []},
+        "snapshot": {"type": "str", "default": ""},
         "user": {"type": "str", "default": ""},
         "engine": {"type": "str", "choices": ["auto", "podman", "docker"], "default": "auto"},
         "registry": {"type": "str", "default": "docker.io"},
@@ -170,7 +217,8 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
     """Return the options of the module, checked; raises HostsError."""
     infrastructure = check_infrastructure(options["infrastructure"])
     if options["state"] != "present":
-        return Request(infrastructure, timeout=options["timeout"], check=check)
+        chosen = {"hosts": tuple(options["hosts"]), "snapshot": options["snapshot"]}
+        return Request(infrastructure, timeout=options["timeout"], check=check, **chosen)
     networks = read_networks(options["networks"]) or (DEFAULT_NETWORK,)
     return Request(
         infrastructure=infrastructure,

@@ -35,10 +35,12 @@ class Outcome:
     created: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    rebooted: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     changed: bool = False
+    image: str = ""
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
 
@@ -50,8 +52,10 @@ class Outcome:
             "created": self.created,
             "started": self.started,
             "stopped": self.stopped,
+            "rebooted": self.rebooted,
             "deleted": self.deleted,
             "left": self.left,
+            "image": self.image,
             "diff": {"before": _text(self.before), "after": _text(self.after)},
         }
 

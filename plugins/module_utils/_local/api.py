@@ -90,6 +90,11 @@ def stop_hosts(engine: Engine, names: Iterable[str]) -> None:
     engine.run("stop", "-t", str(STOP_SECONDS), *names, timeout=600)
 
 
+def restart_host(engine: Engine, name: str) -> None:
+    """Shut a host down as a machine is shut down, and start it again."""
+    engine.run("restart", "-t", str(STOP_SECONDS), name)
+
+
 def remove_hosts(engine: Engine, names: Iterable[str]) -> None:
     """Remove hosts at once, whatever their state; those that are gone already are fine."""
     if engine.name == "podman":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from .._hosts.choose import choose_hosts
 from .._hosts.model import BROKEN, RUNNING, STOPPED, Host, HostsError
 from .._hosts.progress import Counter, say
 from .._hosts.result import Outcome, host_line, instances, resource_lines
@@ -30,25 +31,48 @@ def absent(engine: Engine, request: Request) -> Outcome:
 
 
 def started(engine: Engine, request: Request) -> Outcome:
-    """Start all hosts that are stopped and wait until all answer; raises HostsError."""
+    """Start the chosen hosts that are stopped and wait until the chosen ones answer; raises HostsError."""
     observed = _alive(api.observe(engine, request.infrastructure))
-    asleep = [host for host in observed.hosts if host.state != RUNNING]
-    outcome = _switched(observed, RUNNING, request.check)
+    chosen = choose_hosts(observed.hosts, request.hosts)
+    asleep = [host for host in chosen if host.state != RUNNING]
+    outcome = _switched(observed, chosen, RUNNING, request.check)
     outcome.started = [host.name for host in asleep]
     if not request.check:
         outcome.warnings += start_hosts(engine, asleep)
-        wait_for_hosts(engine, request, observed.hosts, new={host.name for host in asleep})
+        wait_for_hosts(engine, request, chosen, new={host.name for host in asleep})
     return outcome
 
 
 def stopped(engine: Engine, request: Request) -> Outcome:
-    """Stop all hosts that run."""
+    """Stop the chosen hosts that run."""
     observed = _alive(api.observe(engine, request.infrastructure))
-    running = [host.name for host in observed.hosts if host.state == RUNNING]
-    outcome = _switched(observed, STOPPED, request.check)
+    chosen = choose_hosts(observed.hosts, request.hosts)
+    running = [host.name for host in chosen if host.state == RUNNING]
+    outcome = _switched(observed, chosen, STOPPED, request.check)
     outcome.stopped = running
     if running and not request.check:
         api.stop_hosts(engine, running)
+    return outcome
+
+
+def rebooted(engine: Engine, request: Request) -> Outcome:
+    """Restart the chosen hosts, of all those that run, and wait until they answer; raises HostsError."""
+    observed = _alive(api.observe(engine, request.infrastructure))
+    chosen = choose_hosts(observed.hosts, request.hosts)
+    running = [host for host in chosen if host.state == RUNNING]
+    if request.hosts and len(running) < len(chosen):
+        names = ", ".join(host.name for host in chosen if host.state != RUNNING)
+        raise HostsError(f"Only hosts that run can be restarted; stopped: {names}.", "start them instead.")
+    outcome = _switched(observed, (), RUNNING, request.check)
+    outcome.rebooted = [host.name for host in running]
+    outcome.changed = bool(running)
+    outcome.after += [f"host {name}: restarted" for name in outcome.rebooted]
+    if running and not request.check:
+        say(f"restarting hosts: {len(running)}")
+        failed = in_parallel(lambda host: api.restart_host(engine, host.name), running)
+        if failed:
+            raise HostsError("; ".join(f"Host {host.name} does not restart: {why}" for host, why in failed) + ".")
+        wait_for_hosts(engine, request, running, new=outcome.rebooted)
     return outcome
 
 
@@ -99,11 +123,13 @@ def _alive(observed: seen.Seen) -> seen.Seen:
     return replace(observed, hosts=tuple(host for host in observed.hosts if host.state != BROKEN))
 
 
-def _switched(observed: seen.Seen, state: str, check: bool) -> Outcome:
-    after = [replace(host, state=state) for host in observed.hosts]
+def _switched(observed: seen.Seen, chosen: Collection[Host], state: str, check: bool) -> Outcome:
+    """What changes when the chosen hosts get another state."""
+    names = {host.name for host in chosen}
+    after = [replace(host, state=state) if host.name in names else host for host in observed.hosts]
     return Outcome(
         instances=instances(observed.hosts if check else after),
-        changed=any(host.state != state for host in observed.hosts),
+        changed=any(host.state != state for host in chosen),
         before=lines(observed, observed.hosts),
         after=lines(observed, after),
     )

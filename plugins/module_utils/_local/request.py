@@ -29,3 +29,5 @@ class Request:
     publish_address: str = "127.0.0.1"
     image_files: Path = Path("/nonexistent")
     check: bool = False
+    hosts: tuple[str, ...] = ()
+    snapshot: str = ""
