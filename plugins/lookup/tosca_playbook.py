@@ -63,6 +63,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._translate import (
     Home,
     World,
     fetch_recipes,
+    inventory_sources,
     missing_clouds,
     read_extra_variables,
     read_term,
@@ -90,7 +91,7 @@ class LookupModule(LookupBase):
             if missing:
                 raise ContinuumError(missing)
             contents, site = fetch_recipes(found, world, str(chosen.get("refresh_recipes")).lower() == "true")
-            files = render(found, contents, site)
+            files = render(found, contents, site, inventory_sources(found.choices.cloud))
             directory = self._directory(found, world.home)
             write(files, directory)
             if found.topology.recipes and not _only_looks():

@@ -24,6 +24,7 @@ from ._parse.secret import secrets_in
 from ._parse.source import Source, find_template, no_network, read_references
 from ._parse.stack import Find, read_stack
 from ._parse.template import Surroundings, read_template
+from ._project.inventory import PREFIX
 from ._project.write import read_pins
 from ._site import Site, read_site, site_file
 from ._topology.build import build_topology
@@ -79,6 +80,17 @@ def known_clouds() -> list[str]:
     roles = os.path.join(COLLECTION, "roles")
     names = os.listdir(roles) if os.path.isdir(roles) else []
     return sorted(name.removeprefix("cloud_") for name in names if name.startswith("cloud_"))
+
+
+def inventory_sources(cloud: str, collection: str = COLLECTION) -> dict[str, str]:
+    """Return the files that the role of a cloud has for later runs, by name: a new cloud is a new role, no more."""
+    folder = os.path.join(collection, "roles", f"cloud_{cloud}", "files")
+    found: dict[str, str] = {}
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if name.startswith(PREFIX) and name.endswith(".yml"):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                found[name] = file.read()
+    return found
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from .._site import Site
 from .._topology.model import Step
 from .data import topology_data
 from .galaxy import requirements
+from .inventory import FOLDER, inventory_files
 from .plays import (
     configure_plays,
     deploy_plays,
@@ -50,6 +51,9 @@ Run it by hand, with the collection `continuum.im` installed:
     ansible-playbook deploy.yml --check --diff
     ansible-playbook continuum.im.destroy -e infrastructure={name} -e cloud={cloud}
 """
+_INVENTORY = """\
+| `inventory/` | the hosts as the cloud has them, for playbooks of yours: `ansible-inventory -i inventory --graph` |
+"""
 _RECIPES = """\
 | `recipes/` | foreign recipes, moved to their hosts; `pins.yml` has the SHA-256 of each |
 | `requirements.yml` | roles and collections that the recipes need |
@@ -63,11 +67,16 @@ _PINS = "recipes/pins.yml"
 Files = dict[str, str | bytes]
 
 
-def render(deployment: Deployment, contents: Mapping[str, Fetched] | None = None, site: Site | None = None) -> Files:
+def render(
+    deployment: Deployment,
+    contents: Mapping[str, Fetched] | None = None,
+    site: Site | None = None,
+    inventory: Mapping[str, str] | None = None,
+) -> Files:
     """Return the content of every file of the project by name; the same deployment gives the same bytes.
 
-    `contents` are the files that `deployment.topology.references` asks for. Raises `TemplateError` for a recipe that
-    is no playbook.
+    `contents` are the files that `deployment.topology.references` asks for, `inventory` is what the role of the cloud
+    has for later runs. Raises `TemplateError` for a recipe that is no playbook.
     """
     fetched = contents or {}
     foreign = {node: steps for node, steps in steps_by_node(deployment).items() if has_recipe(steps)}
@@ -76,7 +85,8 @@ def render(deployment: Deployment, contents: Mapping[str, Fetched] | None = None
         "provision.yml": dump_plays(provision_plays(deployment)),
         "configure.yml": dump_plays(configure_plays(deployment)),
         "topology.yml": dump(topology_data(deployment, fetched)),
-        "README.md": _readme(deployment, bool(foreign)),
+        "README.md": _readme(deployment, bool(foreign), bool(inventory)),
+        **inventory_files(deployment, inventory or {}),
     }
     for node, steps in foreign.items():
         play = recipe_play(steps, fetched, play_name(steps), deployment.topology.groups)
@@ -100,7 +110,7 @@ def read_pins(directory: str) -> dict[str, str]:
 def write(files: Files, directory: str) -> None:
     """Write the files to `directory` (mode 0700), each replaced in one step; unchanged ones are left alone.
 
-    Recipes of an earlier deployment that are no longer part of it are removed.
+    Recipes and inventories of an earlier deployment that are no longer part of it are removed.
     """
     os.makedirs(directory, mode=0o700, exist_ok=True)
     for name, content in files.items():
@@ -112,20 +122,22 @@ def write(files: Files, directory: str) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             os.replace(temporary, path)
-    recipes = os.path.join(directory, "recipes")
-    for name in os.listdir(recipes) if os.path.isdir(recipes) else ():
-        if name.endswith(".yml") and f"recipes/{name}" not in files:
-            os.unlink(os.path.join(recipes, name))
+    for folder in ("recipes", FOLDER):
+        path = os.path.join(directory, folder)
+        for name in os.listdir(path) if os.path.isdir(path) else ():
+            if name.endswith(".yml") and f"{folder}/{name}" not in files:
+                os.unlink(os.path.join(path, name))
 
 
 def _is_script(step: Step, item: Fetched) -> bool:
     return step.recipe is not None and step.recipe.kind == "script" and step.recipe.reference == item.reference
 
 
-def _readme(deployment: Deployment, foreign: bool) -> str:
+def _readme(deployment: Deployment, foreign: bool, inventory: bool) -> str:
     choices, topology = deployment.choices, deployment.topology
     secrets = sorted(secrets_in([[step.inputs for step in topology.steps], topology.outputs, list(topology.networks)]))
-    more = (_RECIPES if foreign else "") + (_SECRETS.format(names=", ".join(secrets)) if secrets else "")
+    more = (_INVENTORY if inventory else "") + (_RECIPES if foreign else "")
+    more += _SECRETS.format(names=", ".join(secrets)) if secrets else ""
     names = {"name": choices.infrastructure, "template": topology.name, "cloud": choices.cloud}
     return _README.format(**names, more=more)
 

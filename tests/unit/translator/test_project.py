@@ -23,6 +23,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._project.jinja import
 from ansible_collections.continuum.im.plugins.plugin_utils._project.write import render, write
 from ansible_collections.continuum.im.plugins.plugin_utils._project.yaml_text import Jinja, Own, dump
 from ansible_collections.continuum.im.plugins.plugin_utils._topology.model import Topology
+from ansible_collections.continuum.im.plugins.plugin_utils._translate import inventory_sources
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +141,48 @@ def files(build: Build, **inputs: Any) -> dict[str, str]:
 def test_a_project_is_deterministic_and_complete(build: Build) -> None:
     assert files(build) == files(build)
     assert sorted(files(build)) == ["README.md", "configure.yml", "deploy.yml", "provision.yml", "topology.yml"]
+
+
+ROLE = "---\nplugin: some.cloud.hosts\nfilters: {tag: IM_INFRASTRUCTURE}\n"
+
+
+def a_cloud(top: Path, **sources: str) -> str:
+    """Return a collection with the role of one cloud."""
+    folder = top / "roles" / "cloud_other" / "files"
+    folder.mkdir(parents=True)
+    for name, text in sources.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return str(top)
+
+
+def test_what_a_cloud_has_for_later_runs_gets_into_the_project(build: Build, tmp_path: Path) -> None:
+    collection = a_cloud(tmp_path, inventory__some_hosts__yml=ROLE, other__yml="x", inventory__txt="x")
+    sources = inventory_sources("other", collection)
+    assert sources == {"inventory.some_hosts.yml": ROLE}
+    found = deployment(build(BOX), Choices("demo", "other"), "/keys/my demo/id_ed25519")
+    made = render(found, inventory=sources)
+    assert load(str(made["inventory/hosts.some_hosts.yml"])) == {
+        "plugin": "some.cloud.hosts",
+        "filters": {"tag": "demo"},
+    }
+    variables = load(str(made["inventory/group_vars/all.yml"]))
+    assert variables["ansible_ssh_common_args"] == "-F '/keys/my demo/ssh_config'"
+    assert "ansible-inventory -i inventory --graph" in str(made["README.md"])
+
+
+def test_a_cloud_without_an_inventory_changes_nothing(build: Build, tmp_path: Path) -> None:
+    assert inventory_sources("other", a_cloud(tmp_path)) == inventory_sources("none", str(tmp_path)) == {}
+    assert inventory_sources("local") == {}
+    assert not any(name.startswith("inventory") for name in files(build))
+
+
+def test_an_inventory_of_another_cloud_goes(build: Build, tmp_path: Path) -> None:
+    found = deployment(build(BOX), Choices("demo", "other"), "/keys/demo/id_ed25519")
+    write(render(found, inventory={"inventory.some_hosts.yml": ROLE}), str(tmp_path))
+    assert (tmp_path / "inventory" / "hosts.some_hosts.yml").exists()
+    assert (tmp_path / "inventory" / "group_vars" / "all.yml").exists()
+    write(files(build), str(tmp_path))
+    assert not (tmp_path / "inventory" / "hosts.some_hosts.yml").exists()
 
 
 def test_a_payload_in_an_input_is_text_everywhere(build: Build) -> None:
