@@ -20,10 +20,16 @@ options:
     description:
       - With V(present) the hosts are as O(groups) or O(instances) want them, and they run.
       - With V(absent) everything of the infrastructure is removed.
-      - With V(started) and V(stopped) all its hosts are started or stopped.
+      - With V(started), V(stopped) and V(rebooted) its hosts, or those in O(hosts), are started, stopped or rebooted.
     type: str
-    choices: [present, absent, started, stopped]
+    choices: [present, absent, started, stopped, rebooted]
     default: present
+  hosts:
+    description:
+      - The hosts to start, stop or reboot, by their names or numbers. All when the list is empty.
+    type: list
+    elements: str
+    default: []
   networks:
     description:
       - Networks of the infrastructure. Only those that a group uses are created.

@@ -37,6 +37,7 @@ class Outcome:
     stopped: list[str] = field(default_factory=list)
     rebooted: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     changed: bool = False
@@ -54,6 +55,7 @@ class Outcome:
             "stopped": self.stopped,
             "rebooted": self.rebooted,
             "deleted": self.deleted,
+            "choices": self.choices,
             "left": self.left,
             "image": self.image,
             "diff": {"before": _text(self.before), "after": _text(self.after)},

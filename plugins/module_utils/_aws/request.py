@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._hosts.model import Group, Network, Slot
+
+DEFAULT_NETWORK = Network("default")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of the module, checked.
+
+    `hosts`: names or numbers of the hosts to start, stop or reboot, none for all. `nat`: whether private hosts get a
+    way out. `elastic_ips`: whether all public hosts get an address that stays; those with public names always do.
+    """
+
+    infrastructure: str
+    networks: tuple[Network, ...] = (DEFAULT_NETWORK,)
+    groups: tuple[Group, ...] = ()
+    wanted: tuple[Slot, ...] | None = None
+    purge: bool = True
+    public_key: str = ""
+    private_key_file: str = ""
+    user: str = ""
+    timeout: int = 300
+    check: bool = False
+    hosts: tuple[str, ...] = ()
+    nat: bool = True
+    elastic_ips: bool = False
+    instance_profile: str = ""
+    user_data: str = ""
+
+    def group(self, node: str) -> Group:
+        """Return the group of a name."""
+        return next(group for group in self.groups if group.node == node)
+
+    def networks_of(self, group: Group) -> list[Network]:
+        """Return the networks of a group, the first of all when it names none."""
+        known = {network.name: network for network in self.networks}
+        return [known[name] for name in group.networks] or list(self.networks[:1])

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting until hosts run, and until they answer by SSH."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .._hosts.model import RUNNING, Host, HostsError
+from .._hosts.progress import Counter
+from .._hosts.wait import Door, wait_for_doors
+from . import kinds
+from .cloud import Cloud
+from .kinds import Resource
+from .request import Request
+from .seen import read_hosts
+
+_POLL = 1.0
+_LONGEST_POLL = 5.0
+
+
+def wait_for_state(cloud: Cloud, infrastructure: str, ids: Sequence[str], state: str, timeout: float) -> None:
+    """Wait until instances are in a state of EC2; raises HostsError naming one that does not get there.
+
+    They are found by the tag: one call whatever their number, and one that EC2 does not show yet is no error.
+    """
+    end = time.monotonic() + timeout
+    pause = _POLL
+    while True:
+        filters = [{"Name": f"tag:{kinds.INFRASTRUCTURE}", "Values": [infrastructure]}]
+        found = cloud.listed("describe_instances", "Reservations", Filters=filters)
+        there = {item["InstanceId"]: item for reservation in found for item in reservation["Instances"]}
+        waiting = [number for number in ids if _state(there.get(number)) != state]
+        if state == "terminated":
+            waiting = [number for number in waiting if number in there]
+        if not waiting:
+            return
+        ended = [there[number] for number in waiting if _state(there.get(number)) in ("terminated", "shutting-down")]
+        if ended and state != "terminated":
+            raise HostsError(
+                f"EC2 ended the host {_name(ended[0])}: {_reason(ended[0])}.", "run again to make another one."
+            )
+        if time.monotonic() > end:
+            late = there.get(waiting[0], {"InstanceId": waiting[0], "State": {"Name": "gone"}})
+            raise HostsError(
+                f"{len(waiting)} hosts are not {state} after {timeout:.0f} s, e.g. {_name(late)} is {_state(late)}.",
+                "run again to wait longer.",
+            )
+        cloud.sleep(pause)
+        pause = min(_LONGEST_POLL, pause * 1.3)
+
+
+def with_jumps(hosts: Iterable[Host]) -> list[Host]:
+    """Return hosts with the fact `jump`: private ones are reached through the first public host that runs."""
+    found = list(hosts)
+    public = [host for host in found if host.facts.get("public_ip") and host.state == RUNNING]
+    jump = public[0].name if public else None
+    return [
+        replace(host, facts={**host.facts, "jump": None if host.facts.get("public_ip") else jump}) for host in found
+    ]
+
+
+def wait_for_hosts(request: Request, hosts: Sequence[Host], new: Collection[str]) -> None:
+    """Wait until all hosts answer by SSH; the `new` ones are told. Raises HostsError naming those that do not."""
+    by_name = {host.name: host for host in hosts}
+    counter = Counter(len(new), "answers by SSH")
+    doors = [door for host in hosts if (door := _door(request, host, by_name)) is not None]
+
+    def heard(name: str) -> None:
+        if name in new:
+            counter.count(name)
+
+    silent = wait_for_doors(doors, request.timeout, heard)
+    if silent:
+        raise HostsError(
+            f"No answer by SSH within {request.timeout} s from {', '.join(silent)}.",
+            "look at the console output of the instance (aws ec2 get-console-output), or run again to wait longer.",
+        )
+
+
+def observed_again(cloud: Cloud, request: Request) -> list[Host]:
+    """Return the hosts as EC2 has them now."""
+    return read_hosts(cloud.tagged(kinds.INSTANCES, request.infrastructure))
+
+
+def _door(request: Request, host: Host, by_name: dict[str, Host]) -> Door | None:
+    """How a host is reached: directly, or through another one when the private key is at hand."""
+    address = host.facts.get("public_ip")
+    if address:
+        return Door(host.name, str(address))
+    jump = by_name.get(str(host.facts.get("jump") or ""))
+    if jump is None or not request.private_key_file or not host.facts.get("private_ip"):
+        return None
+    return Door(
+        host.name,
+        str(host.facts["private_ip"]),
+        jump=str(jump.facts["public_ip"]),
+        jump_user=str(jump.facts["user"]),
+        jump_id=jump.cloud_id,
+        key_file=request.private_key_file,
+    )
+
+
+def _state(instance: Any) -> str:
+    return str(instance["State"]["Name"]) if instance else "gone"
+
+
+def _name(instance: Resource) -> str:
+    return str(kinds.tags_of(instance).get("Name") or instance["InstanceId"])
+
+
+def _reason(instance: Resource) -> str:
+    return str((instance.get("StateReason") or {}).get("Message") or "no reason is given").rstrip(".")
