@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace, state: Path, ended: threading.Event) -> None:
     from .server import Lab, serve
-    from .states import Settings
+    from .settings import Settings
 
     settings = Settings(pending_seconds=options.pending_seconds)
     lab = Lab(ipaddress.IPv4Network("198.18.0.0/20"), state, settings)

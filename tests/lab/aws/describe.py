@@ -123,7 +123,7 @@ def _global() -> dict[str, list[Entry]]:
 
 
 def _record(zone: Any, item: Any) -> Entry:
-    return {"id": f"{item.name} {item.type_}", "zone": zone.id, "values": sorted(str(value) for value in item.records)}
+    return {"id": f"{item.name} {item.type}", "zone": zone.id, "values": sorted(str(value) for value in item.records)}
 
 
 def _sorted(entries: Iterable[Entry]) -> list[Entry]:

@@ -21,7 +21,8 @@ from . import account, addresses, describe, faults, strict
 from .answers import Answer, Refused, error_answer, json_answer
 from .calls import Call, Environ, read_body, read_call, write_form
 from .clock import LOCK, Clock
-from .states import Gate, NoHosts, Settings, States
+from .settings import Gate, NoHosts, Settings
+from .states import States
 from .tokens import Tokens
 
 _LOG = logging.getLogger("lab.aws")
@@ -109,6 +110,9 @@ class Lab:
                 answer = self._strictly(call, environ)
             except Refused as error:
                 return error_answer(error, call.service)
+            except Exception:
+                _LOG.exception("%s went wrong", call.name)
+                return error_answer(Refused("InternalError", "The lab made a mistake; see its log.", 500), call.service)
         if not call.action.startswith(_READING):
             self.plant.wake()
         return answer
@@ -118,7 +122,7 @@ class Lab:
         known = self.tokens.answer(call)
         if known is not None:
             return known
-        strict.check(call, read_body(environ))
+        strict.check(call, read_body(environ), environ.get("PATH_INFO", ""))
         if call.is_true("DryRun"):
             raise Refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
         if call.form != asked:
