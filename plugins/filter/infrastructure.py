@@ -49,10 +49,14 @@ def plan(
 
 
 def outputs(
-    wanted: dict[str, Any], instances: list[dict[str, Any]], key_file: str, ansible_output: dict[str, Any] | None = None
+    wanted: dict[str, Any],
+    instances: list[dict[str, Any]],
+    key_file: str,
+    ansible_output: dict[str, Any] | None = None,
+    functions: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return the outputs of a template; see `output_values`."""
-    return output_values(wanted, instances, key_file, ansible_output, secrets_of(os.environ))
+    return output_values(wanted, instances, key_file, ansible_output, secrets_of(os.environ), functions)
 
 
 def galaxy_folder(project: str) -> str:

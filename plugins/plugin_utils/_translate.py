@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ._deployment.functions import LAMBDA, lambda_functions
 from ._deployment.model import Deployment, deployment, read_choices
 from ._errors import ContinuumError, Diagnostic
 from ._fetch.store import Download, Fetched, Store
@@ -29,7 +30,7 @@ from ._project.write import read_pins
 from ._site import Site, read_site, site_file
 from ._topology.build import build_topology
 
-FAAS = ("lambda", "oscar")
+FAAS = (LAMBDA, "oscar")
 Result = TypeVar("Result")
 _LETTERS = string.ascii_letters + string.digits
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -190,10 +191,19 @@ def missing_clouds(found: Deployment) -> list[Diagnostic]:
     cloud, topology = found.choices.cloud, found.topology
     containers = [item.node for item in topology.workloads if item.count and cloud != "kubernetes"]
     functions = [item.node for item in topology.functions if item.count and not item.group and cloud not in FAAS]
-    return [
+    problems = [
         *(_needs(f"'{node}' is a container of its own", ["kubernetes"]) for node in containers),
         *(_needs(f"'{node}' is a function", list(FAAS)) for node in functions),
     ]
+    if cloud == LAMBDA:
+        hint = "Deploy hosts and functions as two infrastructures."
+        hosts = [group.node for group in topology.groups if group.count]
+        problems += [
+            Diagnostic("needs-cloud", f"'{node}' is a host; the cloud {LAMBDA} makes functions only.", None, hint)
+            for node in hosts
+        ]
+        problems += lambda_functions(topology.functions)[1]
+    return problems
 
 
 def _needs(what: str, clouds: list[str]) -> Diagnostic:

@@ -69,7 +69,8 @@ def _function(item: Mapping[str, Any], account: Account) -> Wanted:
     node = item["node"]
     if not NODE.fullmatch(node):
         raise HostsError(f"'{node}' is not the name of a node.", "Use letters, digits, '_', '-' and '.'.")
-    name = item["name"] or f"{account.infrastructure}-{node.replace('.', '-')}"
+    word = node.replace(".", "-")
+    name = item["name"] or (word if word == account.infrastructure else f"{account.infrastructure}-{word}")
     return Wanted(
         node=node,
         name=name,

@@ -122,7 +122,7 @@ def _workload(item: Workload) -> dict[str, Any]:
 
 
 def _function(item: Function) -> dict[str, Any]:
-    image = str(item.properties.get("image") or "")
+    image = str(item.properties.get("image") or item.properties.get("code") or "")
     return {"name": item.node, "image": image, "count": item.count, "memory": item.memory, "group": item.group}
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import yaml
 
+from .._deployment.functions import LAMBDA
 from .._deployment.model import Deployment
 from .._fetch.store import Fetched
 from .._parse.secret import secrets_in
 from .._site import Site
 from .._topology.model import Step
 from .data import topology_data
+from .function_plays import function_plays
 from .galaxy import requirements
 from .inventory import FOLDER, inventory_files
 from .plays import (
@@ -41,8 +43,8 @@ writes it again.
 | file | what it does |
 |---|---|
 | `deploy.yml` | both of the following |
-| `provision.yml` | creates the hosts, removes those that are too many |
-| `configure.yml` | installs the software, level by level |
+| `provision.yml` | creates the {what}, removes those that are too many |
+| `configure.yml` | {then} |
 | `topology.yml` | the data of the plays |
 {more}
 Run it by hand, with the collection `continuum.im` installed:
@@ -88,6 +90,8 @@ def render(
         "README.md": _readme(deployment, bool(foreign), bool(inventory)),
         **inventory_files(deployment, inventory or {}),
     }
+    if deployment.choices.cloud == LAMBDA:
+        return {**files, **{name: dump_plays(plays) for name, plays in function_plays(deployment).items()}}
     for node, steps in foreign.items():
         play = recipe_play(steps, fetched, play_name(steps), deployment.topology.groups)
         files[recipe_file(node)] = accept_names(dump_plays([play]))
@@ -135,10 +139,14 @@ def _is_script(step: Step, item: Fetched) -> bool:
 
 def _readme(deployment: Deployment, foreign: bool, inventory: bool) -> str:
     choices, topology = deployment.choices, deployment.topology
-    secrets = sorted(secrets_in([[step.inputs for step in topology.steps], topology.outputs, list(topology.networks)]))
+    inputs = [*(step.inputs for step in topology.steps), *(item.properties for item in topology.functions)]
+    secrets = sorted(secrets_in([inputs, topology.outputs, list(topology.networks)]))
     more = (_INVENTORY if inventory else "") + (_RECIPES if foreign else "")
     more += _SECRETS.format(names=", ".join(secrets)) if secrets else ""
     names = {"name": choices.infrastructure, "template": topology.name, "cloud": choices.cloud}
+    hosts = choices.cloud != LAMBDA
+    names["what"] = "hosts" if hosts else "functions"
+    names["then"] = "installs the software, level by level" if hosts else "shows the result"
     return _README.format(**names, more=more)
 
 

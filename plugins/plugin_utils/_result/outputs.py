@@ -18,10 +18,12 @@ def output_values(
     key_file: str,
     ansible_output: dict[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
+    functions: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return name -> value; None while a value is unknown.
 
-    `ansible_output` is what debug tasks printed, by play and task; `secrets` are the secret inputs.
+    `ansible_output` is what debug tasks printed, by play and task; `secrets` are the secret inputs, `functions` what a
+    cloud for functions reports.
 
     A credential says where the private key lies (`key_file`), not what it is: outputs are shown and stored.
     """
@@ -29,15 +31,31 @@ def output_values(
     def credential(instance: Instance) -> dict[str, Any]:
         return {"user": instance.get("user"), "token_type": "private_key", "key_file": key_file}
 
-    scene = Scene(instances, credential=credential, secrets=secrets or {}, ansible_output=ansible_output or {})
+    by_node = {item["node"]: item for item in functions or []}
+    scene = Scene(
+        instances,
+        credential=credential,
+        secrets=secrets or {},
+        ansible_output=ansible_output or {},
+        functions=by_node,
+    )
     return {name: evaluate(decode(value), scene) for name, value in outputs.items()}
 
 
-def summary(instances: list[Instance], outputs: dict[str, Any], ssh_config: str) -> list[str]:
+def summary(
+    instances: list[Instance],
+    outputs: dict[str, Any],
+    ssh_config: str,
+    functions: list[dict[str, Any]] | None = None,
+) -> list[str]:
     """Return the lines that end a deployment: a table of the hosts, the outputs, how to log in.
 
-    `ssh_config` is the path of the file that `_run.hosts.ssh_config` gives the text of.
+    `ssh_config` is the path of the file that `_run.hosts.ssh_config` gives the text of. Without hosts there may be
+    `functions`.
     """
+    if functions and not instances:
+        lines = [f"function {item['name']} ({item['node']}): {item['arn']}, {item['state']}" for item in functions]
+        return lines + [f"{name}: {value}" for name, value in outputs.items() if value is not None]
     rows = [("HOST", "GROUP", "NAME", "ADDRESS", "STATE")]
     for item in sorted(instances, key=lambda entry: int(entry["id"])):
         address = item.get("public_ip") or item.get("private_ip") or "-"

@@ -32,7 +32,7 @@ class Scene:
     """The hosts of an infrastructure (as clouds report them), those about to go, and the one that is looked from.
 
     `credential` says how to log in to a host; it is asked in outputs only. `secrets` are the secret inputs by their
-    environment variables, `ansible_output` is what tasks printed.
+    environment variables, `ansible_output` is what tasks printed, `functions` are functions without hosts by node.
     """
 
     instances: list[Instance]
@@ -42,6 +42,7 @@ class Scene:
     secrets: Mapping[str, str] = field(default_factory=dict)
     ansible_output: Mapping[str, Any] = field(default_factory=dict)
     by_group: dict[str, list[Instance]] = field(default_factory=dict, repr=False)
+    functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def members(self, group: str) -> list[Instance]:
         """Return the hosts of a group by number."""
@@ -117,7 +118,14 @@ def _host(value: InventoryHost, scene: Scene) -> Any:
     return _pick([item["name"] for item in scene.members(value.group)], value.index)
 
 
+# Attributes of functions that have another name in the facts of the cloud.
+_OF_FUNCTIONS = {"endpoint": "url", "function_name": "name"}
+
+
 def _host_value(value: HostValue, scene: Scene) -> Any:
+    if value.group in scene.functions:
+        name = str(value.path[0])
+        return scene.functions[value.group].get(_OF_FUNCTIONS.get(name, name))
     members = scene.members(value.group)
     names = [str(key) for key in value.path if not isinstance(key, int)]
     if names[0] == "ansible_output":

@@ -15,7 +15,7 @@ from .groups import read_groups
 from .model import Step, Topology
 from .placement import read_placements
 from .steps import read_steps, shared_folders
-from .workloads import APPLICATION, FUNCTION, read_functions, read_workloads
+from .workloads import APPLICATION, FUNCTION, PLAIN_FUNCTION, read_functions, read_workloads
 
 _ANSIBLE_HOST = "tosca.nodes.im.AnsibleHost"
 
@@ -53,11 +53,12 @@ def _notices(resolver: Resolver, steps: list[Step]) -> list[str]:
     run = {step.node for step in steps}
     result = list(resolver.notices)
     for node in resolver.nodes.values():
-        kinds = [kind for kind in (APPLICATION, FUNCTION) if resolver.library.derives("node_types", node.type, kind)]
+        known = (APPLICATION, FUNCTION, PLAIN_FUNCTION)
+        kinds = [kind for kind in known if resolver.library.derives("node_types", node.type, kind)]
         if resolver.library.derives("node_types", node.type, _ANSIBLE_HOST):
             result.append(f"Node '{node.name}' is not used: Ansible runs where the template is deployed from.")
         elif FUNCTION in kinds and resolver.host_of(node) is not None:
-            result.append(f"Function '{node.name}' is not made: this version has no cloud for functions yet.")
+            result.append(f"Function '{node.name}' is not made: this version makes no functions on clusters yet.")
         elif node.operations and not kinds and node.name not in run and resolver.host_of(node) is None:
             result.append(f"Node '{node.name}' is on no host, so its operations are not run.")
     return result

@@ -179,7 +179,8 @@ class Workload:
 class Function:
     """A function: on the OSCAR cluster whose front end is `group`, or with "" in an OSCAR or Lambda cloud.
 
-    `properties` are those of the node, evaluated; memory is in bytes.
+    `properties` are those of the node, evaluated; memory is in bytes. `plain` is true for our own type, false for that
+    of the existing catalogue. `root` is the folder of the file that declares it, "" when that is in none.
     """
 
     node: str
@@ -189,6 +190,9 @@ class Function:
     memory: int = 0
     properties: dict[str, Any] = field(default_factory=dict)
     cloud_id: str = ""
+    plain: bool = False
+    root: str = ""
+    position: Position | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -19,6 +20,7 @@ from .recipes import reference_of
 APPLICATION = "tosca.nodes.Container.Application"
 RUNTIME = "tosca.nodes.Container.Runtime"
 FUNCTION = "tosca.nodes.aisprint.FaaS.Function"
+PLAIN_FUNCTION = "continuum.nodes.Function"
 _IMAGE = "tosca.artifacts.Deployment.Image"
 _FILE = "tosca.artifacts.File"
 Placements = dict[str, dict[str, str]]
@@ -40,12 +42,15 @@ def read_functions(resolver: Resolver, levels: dict[str, int], placements: Place
     """Return the functions of the template."""
     found = []
     for node in resolver.nodes.values():
-        if not resolver.library.derives("node_types", node.type, FUNCTION):
+        plain = resolver.library.derives("node_types", node.type, PLAIN_FUNCTION)
+        if not plain and not resolver.library.derives("node_types", node.type, FUNCTION):
             continue
         host = resolver.host_of(node)
+        position = resolver.document.at_key(*node.path)
         schema = resolver.library.merged("node_types", node.type, "properties")
         properties = {name: resolver.property_of(node, name) for name in schema}
-        memory = _size(resolver, node, properties.get("memory"), (*node.path, "properties", "memory"))
+        key = "memory_size" if plain else "memory"
+        memory = _size(resolver, node, properties.get(key), (*node.path, "properties", key))
         found.append(
             Function(
                 node=node.name,
@@ -55,6 +60,9 @@ def read_functions(resolver: Resolver, levels: dict[str, int], placements: Place
                 memory=memory,
                 properties={name: value for name, value in properties.items() if value is not None},
                 cloud_id=placements.get(node.name, {}).get("cloud_id", ""),
+                plain=plain,
+                root="" if "://" in position.file else os.path.dirname(os.path.abspath(position.file)),
+                position=position,
             )
         )
     return tuple(found)

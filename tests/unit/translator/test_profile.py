@@ -284,7 +284,7 @@ node_templates:
 """
     topology = build(text)
     assert topology.functions[0].group == "box"
-    assert topology.notices == ("Function 'f' is not made: this version has no cloud for functions yet.",)
+    assert topology.notices == ("Function 'f' is not made: this version makes no functions on clusters yet.",)
 
 
 def test_plain_memory_is_mebibytes(build: Build) -> None:
