@@ -26,6 +26,11 @@ options:
       - The private key of O(public_key). With it the module waits until private hosts answer through a public one, else
         only for public hosts.
     type: path
+  wait:
+    description:
+      - Whether to wait until hosts answer by SSH. The module waits in any case until EC2 says that they run.
+    type: bool
+    default: true
   nat:
     description:
       - Whether private hosts get a way out by a NAT gateway, which costs money as long as it exists.
@@ -180,6 +185,7 @@ def argument_spec() -> dict[str, Any]:
     own = {
         "user": {"type": "str", "default": ""},
         "private_key_file": {"type": "path", "no_log": False},
+        "wait": {"type": "bool", "default": True},
         "nat": {"type": "bool", "default": True},
         "elastic_ips": {"type": "bool", "default": False},
         "instance_profile": {"type": "str", "default": ""},
@@ -195,6 +201,7 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
         "infrastructure": check_infrastructure(options["infrastructure"]),
         "private_key_file": options["private_key_file"] or "",
         "timeout": options["timeout"],
+        "wait": options["wait"],
         "hosts": tuple(options["hosts"]),
         "check": check,
     }

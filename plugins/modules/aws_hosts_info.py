@@ -64,6 +64,13 @@ chosen:
   returned: success
   type: list
   elements: dict
+without_data:
+  description:
+    - The disks of the hosts that O(hosts) names but their root disks, as C(device_mapping) of M(amazon.aws.ec2_ami) leaves
+      them out.
+  returned: success
+  type: list
+  elements: dict
 resources:
   description: Everything that bears the tag of the infrastructure, as kind and id.
   returned: success
@@ -103,7 +110,11 @@ def main() -> None:
         module.fail_json(msg=str(error))
     facts = {"im_instances": instances(hosts), "im_surplus": []}
     resources = sorted(f"{kind.name} {item[kind.id]}" for kind in kinds.ALL for item in seen.of(kind))
-    module.exit_json(changed=False, ansible_facts=facts, chosen=instances(some), resources=resources)
+    devices = sorted({device for host in some for device in host.facts["data_devices"]})
+    without = [{"device_name": device, "no_device": True} for device in devices]
+    module.exit_json(
+        changed=False, ansible_facts=facts, chosen=instances(some), without_data=without, resources=resources
+    )
 
 
 if __name__ == "__main__":

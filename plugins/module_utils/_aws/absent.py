@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .._hosts.model import HostsError
 from .._hosts.progress import say
@@ -59,14 +59,32 @@ class Removal:
         """Remove everything; return the reasons by the id of what could not be removed."""
         self._hosts(seen)
         for kind in kinds.ALL:
-            action = self._action(kind)
-            items = seen.of(kind)
+            items = self._going(seen) if kind is kinds.VOLUMES else seen.of(kind)
+            if kind is kinds.INTERFACES:
+                items = self._cloud.tagged(kind, seen.infrastructure) if items else []
             if items and kind is not kinds.INSTANCES:
                 say(f"removing {kind.name}: {len(items)}")
+                action = self._action(kind)
                 self._cloud.each(lambda item, k=kind, a=action: self._attempt(k, item, a), items)  # type: ignore[misc]
             if kind is kinds.NAT_GATEWAYS and items:
                 self._wait_for_nat(items)
         return self._reasons
+
+    def _going(self, seen: Seen) -> Sequence[Resource]:
+        """The volumes that do not go with their hosts, once the others are gone."""
+        attached = {
+            str(item["VolumeId"])
+            for item in seen.of(kinds.VOLUMES)
+            if any(entry.get("DeleteOnTermination") for entry in item.get("Attachments") or [])
+        }
+        if not seen.of(kinds.VOLUMES):
+            return []
+        for _attempt in range(_PATIENCE):
+            there = self._cloud.tagged(kinds.VOLUMES, seen.infrastructure)
+            if not any(item["VolumeId"] in attached and item["State"] == "in-use" for item in there):
+                return there
+            self._cloud.sleep(1)
+        return there
 
     def _hosts(self, seen: Seen) -> None:
         ids = [str(item["InstanceId"]) for item in seen.of(kinds.INSTANCES)]

@@ -11,6 +11,7 @@ import re
 # AnsibleAWSModule says that it is missing, better than we could.
 with contextlib.suppress(ImportError):
     import botocore.exceptions as boto
+    from botocore.parsers import ResponseParserError
 
 from .._hosts.model import HostsError
 
@@ -33,7 +34,7 @@ _DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
 _QUOTA = re.compile(r"LimitExceeded$|^MaxIOPSLimitExceeded$|QuotaExceeded$|^AddressLimitExceeded$")
 
 _HINTS = (
-    (_CREDENTIALS, "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and that the account may use EC2."),
+    (_CREDENTIALS, "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; may the account use EC2?"),
     (_DENIED, "let the account's administrator allow it; docs/clouds/aws.md lists what is needed."),
     (CAPACITY, "run again later, or choose another instance_type or availability_zone."),
     (SPOT, "run again later, or leave out the wish for spot prices."),
@@ -59,7 +60,7 @@ def code_of(error: BaseException) -> str:
 
 def is_of_aws(error: BaseException) -> bool:
     """Tell whether an exception comes from the client library; others are defects of ours."""
-    return isinstance(error, (boto.BotoCoreError, boto.ClientError))
+    return isinstance(error, (boto.BotoCoreError, boto.ClientError, ResponseParserError))
 
 
 def is_throttled(error: BaseException) -> bool:
@@ -71,7 +72,7 @@ def is_unclear(error: BaseException) -> bool:
     """Tell whether the call may have been carried out: no answer came, or one of a broken server."""
     if isinstance(error, boto.ClientError):
         return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
-    return isinstance(error, (boto.HTTPClientError, boto.ResponseParserError))
+    return isinstance(error, (boto.HTTPClientError, ResponseParserError))
 
 
 def explain(error: Exception, action: str) -> HostsError:
@@ -87,6 +88,8 @@ def explain(error: Exception, action: str) -> HostsError:
         return HostsError("There is no AWS region.", "set AWS_REGION in the environment, e.g. AWS_REGION=eu-west-1.")
     if isinstance(error, boto.ClientError):
         return _refused(error, action)
+    if isinstance(error, ResponseParserError):
+        return HostsError(f"AWS gives no answer that can be read to the call {action}.", "run again later.")
     if isinstance(error, boto.HTTPClientError):
         return HostsError(
             f"AWS does not answer the call {action}: {_short(str(error))}.",

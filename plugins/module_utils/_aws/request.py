@@ -29,6 +29,7 @@ class Request:
     private_key_file: str = ""
     user: str = ""
     timeout: int = 300
+    wait: bool = True
     check: bool = False
     hosts: tuple[str, ...] = ()
     nat: bool = True

@@ -98,6 +98,11 @@ def _facts(instance: Resource, tags: Mapping[str, str], name: str) -> dict[str, 
         "cpus": float(cpus) if cpus else 1,
         "memory": int(memory) if memory.isdigit() else 0,
         "disks": _disks(instance, tags),
+        "data_devices": [
+            item["DeviceName"]
+            for item in instance.get("BlockDeviceMappings") or []
+            if item["DeviceName"] != instance.get("RootDeviceName")
+        ],
         "type": instance.get("InstanceType", ""),
         "size": tags.get(kinds.SIZE, ""),
         "numbered": kinds.INSTANCE in tags,

@@ -65,7 +65,12 @@ def with_jumps(hosts: Iterable[Host]) -> list[Host]:
 
 
 def wait_for_hosts(request: Request, hosts: Sequence[Host], new: Collection[str]) -> None:
-    """Wait until all hosts answer by SSH; the `new` ones are told. Raises HostsError naming those that do not."""
+    """Wait until all hosts answer by SSH; the `new` ones are told. Raises HostsError naming those that do not.
+
+    Nothing is done when the request wants no waiting.
+    """
+    if not request.wait:
+        return
     by_name = {host.name: host for host in hosts}
     counter = Counter(len(new), "answers by SSH")
     doors = [door for host in hosts if (door := _door(request, host, by_name)) is not None]
