@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from lab.aws.client import Lab
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("aws-lab-strict")]

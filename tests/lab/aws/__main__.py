@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import json
 import logging
 import os
@@ -18,6 +17,10 @@ from pathlib import Path
 
 from . import images
 from .account import HOME
+from .hosts import Hosts
+from .place import PREFIX, PUBLIC, Place
+from .server import Lab, serve
+from .settings import Settings
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,11 +40,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace, state: Path, ended: threading.Event) -> None:
-    from .server import Lab, serve
-    from .settings import Settings
-
     settings = Settings(pending_seconds=options.pending_seconds)
-    lab = Lab(ipaddress.IPv4Network("198.18.0.0/20"), state, settings)
+    if options.no_hosts:
+        network = next(PUBLIC.subnets(new_prefix=PREFIX))
+        _run(options, Lab(network, state, settings), ended)
+        return
+    place = Place.take(state)
+    try:
+        hosts = Hosts(place, state, settings)
+        lab = Lab(place.network, state, settings, hosts)
+        hosts.start(lab.clock)
+        try:
+            _run(options, lab, ended)
+        finally:
+            hosts.stop()
+    finally:
+        place.leave()
+
+
+def _run(options: argparse.Namespace, lab: Lab, ended: threading.Event) -> None:
     server, port = serve(lab, options.port)
     endpoint = f"http://127.0.0.1:{port}"
     print(json.dumps({"endpoint": endpoint, "environment": environment(endpoint)}), flush=True)
