@@ -66,8 +66,8 @@ chosen:
   elements: dict
 without_data:
   description:
-    - The disks of the hosts that O(hosts) names but their root disks, as C(device_mapping) of M(amazon.aws.ec2_ami) leaves
-      them out.
+    - The disks of the hosts that O(hosts) names, without the root disks.
+    - In the shape in which C(device_mapping) of M(amazon.aws.ec2_ami) leaves them out.
   returned: success
   type: list
   elements: dict

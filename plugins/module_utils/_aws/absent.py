@@ -138,10 +138,10 @@ class Removal:
             self._delete(kinds.NAT_GATEWAYS, gateway)
         self._wait_for_nat(gateways)
 
-    def _wait_for_nat(self, items: list[Resource]) -> None:
+    def _wait_for_nat(self, items: Sequence[Resource]) -> None:
         ids = [str(item["NatGatewayId"]) for item in items]
         for _attempt in range(150 if ids else 0):
-            if not self._cloud.describe(kinds.NAT_GATEWAYS, {"nat-gateway-id": ids}):
+            if not self._cloud.there(kinds.NAT_GATEWAYS, {"nat-gateway-id": ids}):
                 return
             self._cloud.sleep(2)
 

@@ -91,17 +91,21 @@ class Cloud:
             token = {"NextToken": answer["NextToken"]}
 
     def describe(self, kind: Kind, filters: Mapping[str, Sequence[str]]) -> list[Resource]:
-        """Return the resources of a kind that the filters let through and that are still there."""
+        """Return the resources of a kind that the filters let through, in whatever state."""
         words = [{"Name": name, "Values": list(values)} for name, values in filters.items()]
         found = self.listed(kind.describe, kind.result, **{kind.filters: words})
         if kind is INSTANCES:
             found = [instance for reservation in found for instance in reservation["Instances"]]
-        return [item for item in found if state_of(kind, item) not in kind.gone]
+        return found
+
+    def there(self, kind: Kind, filters: Mapping[str, Sequence[str]]) -> list[Resource]:
+        """Return the resources of a kind that the filters let through and that are still there."""
+        return [item for item in self.describe(kind, filters) if state_of(kind, item) not in kind.gone]
 
     def tagged(self, kind: Kind, infrastructure: str, **tags: str) -> list[Resource]:
         """Return the resources of a kind that bear the tag of an infrastructure, and the given ones."""
         wanted = {f"tag:{INFRASTRUCTURE}": [infrastructure], **{f"tag:{key}": [value] for key, value in tags.items()}}
-        return self.describe(kind, wanted)
+        return self.there(kind, wanted)
 
     def each(self, action: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Do something for all items, several at a time; the results are in the order of the items."""

@@ -70,6 +70,8 @@ def is_throttled(error: BaseException) -> bool:
 
 def is_unclear(error: BaseException) -> bool:
     """Tell whether the call may have been carried out: no answer came, or one of a broken server."""
+    if code_of(error) in CAPACITY | SPOT:  # a clear no, although its HTTP status is 500
+        return False
     if isinstance(error, boto.ClientError):
         return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
     return isinstance(error, (boto.HTTPClientError, ResponseParserError))

@@ -51,8 +51,8 @@ class Key:
         self.id = str(found["KeyPairId"]) if found else PLANNED
 
     def remember(self, last: int) -> None:
-        """Write down the highest number that was ever used, before hosts get it."""
-        if last > self._seen.last:
+        """Write down the highest number that was ever used: before its host goes, and when hosts were made."""
+        if last > self._seen.mark:
             tags = as_tags({kinds.LAST: str(last)})
             self._changes.do(lambda: self._cloud.call("create_tags", Resources=[self.id], Tags=tags))
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .._hosts.model import PLANNED, Group, Host, HostsError, Slot
@@ -24,6 +25,8 @@ from .seen import number_of
 from .sizes import Size
 
 _LAUNCHES = 5
+# Longer than a run tries one call again.
+_OLD = timedelta(minutes=20)
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,20 @@ class Launcher:
         self._cloud, self._request, self._key_name, self._life = cloud, request, key_name, life
         self.warnings: list[str] = []
 
-    def launch(self, group: Group, slots: Sequence[Slot], recipe: Recipe) -> list[Resource]:
-        """Make the hosts of one group, in one call; return the instances. Raises HostsError."""
+    def launch(self, group: Group, slots: Sequence[Slot], recipe: Recipe, ended: int) -> list[Resource]:
+        """Make the hosts of one group, in one call; return the instances. Raises HostsError.
+
+        `ended`: how many hosts with these numbers there were before.
+        """
         arguments = launch_arguments(self._request, group, slots, recipe, self._key_name)
         try:
-            return self._run(arguments)
+            return self._run(arguments, ended)
         except errors.RefusedError as error:
             if not group.preemptible or error.code not in errors.CAPACITY | errors.SPOT:
                 raise
             self.warnings.append(f"Group {group.node} runs at the usual price: {error}")
             del arguments["InstanceMarketOptions"]
-            return self._run(_without_spot(arguments))
+            return self._run(_without_spot(arguments), ended)
 
     def number(self, instances: Iterable[Resource]) -> None:
         """Give each instance the tags of its own: number, name and full name."""
@@ -64,13 +70,13 @@ class Launcher:
 
         self._cloud.each(tag, instances)
 
-    def _run(self, arguments: dict[str, Any]) -> list[Resource]:
-        """Call RunInstances. A token whose instances died already gets a successor."""
+    def _run(self, arguments: dict[str, Any], ended: int) -> list[Resource]:
+        """Call RunInstances. A token whose instances ended already gets a successor."""
         text = json.dumps(arguments, sort_keys=True)
-        for attempt in range(_LAUNCHES):
+        for attempt in range(ended, ended + _LAUNCHES):
             token = hashlib.sha256(f"{self._life} {attempt} {text}".encode()).hexdigest()
             found = self._cloud.call("run_instances", ClientToken=token, **arguments)["Instances"]
-            if all(item["State"]["Name"] in ("pending", "running", "stopped", "stopping") for item in found):
+            if not any(is_of_old(item) for item in found):
                 return list(found)
         raise HostsError("EC2 goes on ending the hosts right after their start.", _why_ended(found))
 
@@ -176,6 +182,13 @@ def planned_host(request: Request, group: Group, slot: Slot, size: Size | None, 
         "memory": size.memory if size else group.memory,
     }
     return Host(slot.id, slot.node, instance_name(request.infrastructure, group, slot.id), "", PLANNED, facts)
+
+
+def is_of_old(instance: Resource) -> bool:
+    """Tell whether RunInstances answered with a host of an earlier call with that token: one that ended, or is old."""
+    launched = instance.get("LaunchTime")
+    age = datetime.now(UTC) - launched if isinstance(launched, datetime) else timedelta()
+    return instance["State"]["Name"] in ("shutting-down", "terminated") or age > _OLD
 
 
 def _without_spot(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,8 +58,12 @@ def place_of(request: Request, group: Group) -> Place:
 
 
 def places(request: Request) -> list[Place]:
-    """Return the subnets that the groups with hosts need; raises HostsError for one that needs two with one range."""
-    found = list(dict.fromkeys(place_of(request, group) for group in request.groups if group.count))
+    """Return the subnets that the groups with hosts need, those with fixed ranges first.
+
+    Raises HostsError for a network that needs two subnets with one range.
+    """
+    used = dict.fromkeys(place_of(request, group) for group in request.groups if group.count)
+    found = sorted(used, key=lambda place: not place.network.cidr)
     for place in found:
         twin = Place(place.network, not place.public)
         if place.network.cidr and twin in found:
@@ -91,19 +95,17 @@ def existing(request: Request) -> Existing:
 
 
 def vpc_block(networks: Iterable[Network]) -> ipaddress.IPv4Network:
-    """Return the range of a new VPC: one that holds all ranges that the template fixes. Raises HostsError."""
+    """Return the range of a new VPC: the largest that EC2 allows, around what the template fixes. Raises HostsError."""
     fixed = [read_block(network) for network in networks if network.cidr]
     if not fixed or all(block.subnet_of(VPC_BLOCK) for block in fixed):
         return VPC_BLOCK
-    first = min(int(block.network_address) for block in fixed)
-    last = max(int(block.broadcast_address) for block in fixed)
-    prefix = min(min(block.prefixlen for block in fixed), 32 - (first ^ last).bit_length(), _SUBNET_BITS)
-    if prefix < 16:
+    found = ipaddress.IPv4Network((int(fixed[0].network_address), VPC_BLOCK.prefixlen), strict=False)
+    outside = [str(block) for block in fixed if not block.subnet_of(found)]
+    if outside:
         raise HostsError(
-            "The ranges of the networks lie too far apart for one VPC, which has at most 65536 addresses: "
-            f"{', '.join(map(str, fixed))}."
+            f"The ranges of the networks do not fit into one VPC of 65536 addresses: {outside[0]} is not in {found}."
         )
-    return ipaddress.ip_network((first, prefix), strict=False)  # type: ignore[return-value]
+    return found
 
 
 def read_block(network: Network) -> ipaddress.IPv4Network:

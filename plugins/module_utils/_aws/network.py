@@ -89,7 +89,7 @@ class Networks:
         self._blocks = [ipaddress.IPv4Network(entry["CidrBlock"]) for entry in vpc.get("CidrBlockAssociationSet") or []]
         self._blocks = self._blocks or [layout.vpc_block(self._request.networks)]
         if self.vpc != PLANNED:
-            self._all = self._cloud.describe(kinds.SUBNETS, {"vpc-id": [self.vpc]})
+            self._all = self._cloud.there(kinds.SUBNETS, {"vpc-id": [self.vpc]})
         for place in wanted:
             self.subnets[place] = self._subnet(place, named)
         made = [place for place in wanted if place.network.name not in named]
@@ -145,7 +145,7 @@ class Networks:
         wanted = dict(self._existing.subnets)
         if not wanted:
             return {}
-        found = self._cloud.describe(kinds.SUBNETS, {"subnet-id": sorted(set(wanted.values()))})
+        found = self._cloud.there(kinds.SUBNETS, {"subnet-id": sorted(set(wanted.values()))})
         by_id = {str(item["SubnetId"]): item for item in found}
         missing = sorted(set(wanted.values()) - set(by_id))
         if missing:
@@ -175,7 +175,7 @@ class Networks:
         """The internet gateway: that of the VPC, or one of ours."""
         if not self._own:
             filters = {"attachment.vpc-id": [self.vpc]}
-            there = self._cloud.describe(kinds.GATEWAYS, filters)
+            there = self._cloud.there(kinds.GATEWAYS, filters)
             if there and self._builder.found(kinds.GATEWAYS, "gateway") is None:
                 return str(there[0]["InternetGatewayId"])
         made = self._builder.make(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._hosts.model import RUNNING, STOPPED, Group, Host
+from .._hosts.model import RUNNING, STOPPED, Group, Host, Slot
 from .._hosts.plan import Plan, make_plan
 from .._hosts.progress import say
 from .._hosts.result import Outcome, instances
@@ -56,7 +56,7 @@ class Convergence:
         addresses.check()
         self._choose()
         networks, firewall, key = self._surroundings()
-        self._remove()
+        self._remove(key)
         new = self._create(networks, firewall, key)
         networks.way_out()
         kept, woken = self._wake()
@@ -105,7 +105,9 @@ class Convergence:
         firewall.build()
         return networks, firewall, key
 
-    def _remove(self) -> None:
+    def _remove(self, key: Key) -> None:
+        if self._doomed:
+            key.remember(max(host.id for host in self._doomed))
         for host in self._doomed:
             self._changes.remove(self._line(host, host.state), lambda: None)
         ids = [host.cloud_id for host in self._doomed]
@@ -116,7 +118,6 @@ class Convergence:
         """The new hosts, one call for each group; in check mode as they will be."""
         if not self._plan.create and all(host.facts["numbered"] for host in self._plan.keep):
             return []
-        key.remember(max((slot.id for slot in self._plan.create), default=-1))
         launcher = Launcher(self._cloud, self._request, key.name, key.id)
         made: list[Resource] = []
         planned: list[Host] = []
@@ -127,14 +128,18 @@ class Convergence:
             subnet = networks.subnets[layout.place_of(self._request, group)]
             recipe = Recipe(image, size, subnet, firewall.groups_of(group))
             say(f"creating hosts of {node}: {len(slots)}")
-            self._changes.do(lambda g=group, s=slots, r=recipe: made.extend(launcher.launch(g, s, r)))  # type: ignore[misc]
+            self._changes.do(lambda g=group, s=slots, r=recipe: made.extend(launcher.launch(g, s, r, self._ended(s))))  # type: ignore[misc]
         for host in planned:
             self._changes.add(self._line(host, RUNNING), lambda: None)
         self._changes.do(lambda: launcher.number([*made, *self._nameless()]))
+        key.remember(max((host.id for host in planned), default=-1))
         self._outcome.warnings += launcher.warnings
         self._outcome.created = [host.name for host in planned]
         ids = {host.id: str(item["InstanceId"]) for host, item in zip(planned, _in_order(made), strict=False)}
         return [replace(host, cloud_id=ids.get(host.id, "")) for host in planned]
+
+    def _ended(self, slots: Sequence[Slot]) -> int:
+        return self._seen.ended(slot.id for slot in slots)
 
     def _nameless(self) -> list[Resource]:
         """Hosts that a killed run made and did not number."""

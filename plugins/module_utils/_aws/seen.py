@@ -12,7 +12,7 @@ from typing import Any
 from .._hosts.model import BROKEN, RUNNING, STOPPED, Host
 from . import kinds
 from .cloud import Cloud
-from .kinds import Kind, Resource, tags_of
+from .kinds import Kind, Resource, state_of, tags_of
 from .numbers import read_numbers
 
 _STATES = {"pending": RUNNING, "running": RUNNING, "stopping": STOPPED, "stopped": STOPPED, "shutting-down": BROKEN}
@@ -28,8 +28,14 @@ class Seen:
     resources: Mapping[str, list[Resource]] = field(default_factory=dict)
 
     def of(self, kind: Kind) -> list[Resource]:
-        """Return the resources of a kind."""
-        return self.resources.get(kind.name, [])
+        """Return the resources of a kind that are still there."""
+        return [item for item in self.resources.get(kind.name, []) if state_of(kind, item) not in kind.gone]
+
+    def ended(self, numbers: Iterable[int]) -> int:
+        """Return how many hosts with some numbers ended lately; EC2 shows them for an hour or so."""
+        wanted = set(numbers)
+        ended = [item for item in self.resources.get(kinds.INSTANCES.name, []) if not _is_alive(item)]
+        return sum(number_of(item, tags_of(item)) in wanted for item in ended)
 
     def parts(self, kind: Kind) -> dict[str, list[Resource]]:
         """Return the resources of a kind by their part of the layout; more than one after two lost answers."""
@@ -47,16 +53,21 @@ class Seen:
     @property
     def last(self) -> int:
         """Return the highest number ever used as far as the tags know, -1 for none."""
+        return max([self.mark, *(host.id for host in read_hosts(self.of(kinds.INSTANCES)))])
+
+    @property
+    def mark(self) -> int:
+        """Return the highest number that the key pair remembers, -1 for none."""
         marks = [tags_of(key).get(kinds.LAST, "") for key in self.of(kinds.KEYS)]
-        numbers = [host.id for host in read_hosts(self.of(kinds.INSTANCES))]
-        return max([-1, *numbers, *(int(mark) for mark in marks if mark.isdigit())])
+        return max([-1, *(int(mark) for mark in marks if mark.isdigit())])
 
 
 def observe(cloud: Cloud, infrastructure: str, wanted: Iterable[Kind] = CONVERGED) -> Seen:
     """Return what bears the tag of an infrastructure: one list a kind, all at the same time. Raises HostsError."""
     kinds_wanted = list(wanted)
     cloud.client("ec2")
-    found = cloud.each(lambda kind: cloud.tagged(kind, infrastructure), kinds_wanted)
+    filters = {f"tag:{kinds.INFRASTRUCTURE}": [infrastructure]}
+    found = cloud.each(lambda kind: cloud.describe(kind, filters), kinds_wanted)
     return Seen(infrastructure, {kind.name: items for kind, items in zip(kinds_wanted, found, strict=True)})
 
 
@@ -75,6 +86,10 @@ def read_host(instance: Resource) -> Host | None:
     state = _STATES.get(instance["State"]["Name"], BROKEN)
     name = tags.get("Name") or f"{tags.get(kinds.INFRASTRUCTURE, '')}-{number}"
     return Host(number, tags.get(kinds.NODE, ""), name, instance["InstanceId"], state, _facts(instance, tags, name))
+
+
+def _is_alive(instance: Resource) -> bool:
+    return instance["State"]["Name"] not in ("shutting-down", "terminated")
 
 
 def number_of(instance: Resource, tags: Mapping[str, str]) -> int | None:

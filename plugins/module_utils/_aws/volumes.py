@@ -82,7 +82,7 @@ def check_given(cloud: Cloud, groups: Iterable[Group]) -> dict[str, str]:
         raise HostsError(f"The volume {twice[0]} is wanted in two places.")
     if not wanted:
         return {}
-    there = cloud.describe(kinds.VOLUMES, {"volume-id": sorted(wanted)})
+    there = cloud.there(kinds.VOLUMES, {"volume-id": sorted(wanted)})
     zones = {str(item["VolumeId"]): str(item["AvailabilityZone"]) for item in there}
     missing = sorted(set(wanted) - set(zones))
     if missing:
@@ -93,7 +93,7 @@ def check_given(cloud: Cloud, groups: Iterable[Group]) -> dict[str, str]:
 def attach_given(cloud: Cloud, group: Group, instance: str) -> None:
     """Attach the volumes that exist already; those that are attached stay. Raises HostsError."""
     for device, volume in given(group).items():
-        there = cloud.describe(kinds.VOLUMES, {"volume-id": [volume]})
+        there = cloud.there(kinds.VOLUMES, {"volume-id": [volume]})
         holders = [item["InstanceId"] for item in there[0].get("Attachments") or []] if there else []
         if instance not in holders:
             cloud.remove("attach_volume", (), Device=device, VolumeId=volume, InstanceId=instance)
