@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from .clouds import CLOUDS, LATE_PHASES, REPOSITORY, CloudUnderTest, left_over, podman
+
+__all__ = ["REPOSITORY", "Deployer", "left_over", "podman"]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 # Names of test infrastructures start so; whatever is left over from a killed run is removed at the start.
 PREFIX = "e2e-"
@@ -58,10 +60,11 @@ class Deployer:
     name: str
     template: str = "slurm"
     environment: dict[str, str] = field(default_factory=dict)
+    cloud: str = "local"
 
     def command(self, playbook: str, *options: str, **variables: Any) -> list[str]:
         """Return the command line; `variables` become extra variables."""
-        everything = {"infrastructure": self.name, "cloud": "local", **variables}
+        everything = {"infrastructure": self.name, "cloud": self.cloud, **variables}
         return [str(PLAYBOOK), f"continuum.im.{playbook}", "-e", json.dumps(everything), *options]
 
     def run(self, playbook: str, *options: str, check: bool = True, **variables: Any) -> Run:
@@ -135,26 +138,64 @@ class Deployer:
         }
 
 
-def podman(*arguments: str) -> list[str]:
-    """Return the lines that a podman command prints."""
-    done = subprocess.run(["podman", *arguments], capture_output=True, text=True, timeout=60, check=True)
-    return [line for line in done.stdout.splitlines() if line.strip()]
-
-
-def left_over(name: str) -> dict[str, list[str]]:
-    """Return every resource that carries the name of an infrastructure, by kind."""
-    label = f"label=im_infrastructure={name}"
-    return {
-        "containers": podman("ps", "-a", "-q", "--filter", label),
-        "networks": podman("network", "ls", "-q", "--filter", label),
-        "volumes": podman("volume", "ls", "-q", "--filter", label),
-    }
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _engine() -> None:
     if shutil.which("podman") is None:
         pytest.skip("podman is not installed")
+
+
+def cloud_parameters() -> list[Any]:
+    """One parameter a cloud. All tests of a cloud run one after the other in one process: they share it."""
+    result = []
+    for name in CLOUDS:
+        reason = CLOUDS[name].missing()
+        marks = [pytest.mark.xdist_group(f"cloud-{name}"), pytest.mark.skipif(bool(reason), reason=reason)]
+        result.append(pytest.param(name, id=name, marks=marks))
+    return result
+
+
+@pytest.fixture(scope="session", params=cloud_parameters())
+def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudUnderTest]:
+    """A cloud, ready and empty."""
+    found = CLOUDS[request.param](tmp_path_factory.mktemp(f"cloud-{request.param}"))
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    cloud: CloudUnderTest, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployer]:
+    """An infrastructure on a cloud for a module of tests; destroyed at the end, whatever happened."""
+    module = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    found = Deployer(tmp_path_factory.mktemp("home"), f"{PREFIX}{cloud.name}-{module}", cloud=cloud.name)
+    found.environment = cloud.environment
+    found.run("destroy")
+    yield found
+    found.run("destroy")
+    assert not cloud.left_over(found.name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Killing late takes a whole deployment: on slow clouds that is for the long tests."""
+    for item in items:
+        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        chosen = CLOUDS.get(str(given.get("cloud")))
+        if chosen is not None and chosen.slow and given.get("phase") in LATE_PHASES:
+            item.add_marker(pytest.mark.long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Add the last words of the cloud to the report of a test that fails."""
+    report = yield
+    found = getattr(item, "funcargs", {}).get("cloud")
+    if report.failed and isinstance(found, CloudUnderTest) and found.trouble():
+        report.sections.append((f"cloud {found.name}", found.trouble()))
+    return report
 
 
 @pytest.fixture(scope="module")

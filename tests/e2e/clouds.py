@@ -1,0 +1,166 @@
+"""The clouds that the conformance suite runs on, each with what a test may ask of it.
+
+A new cloud is a class here and a line in `CLOUDS`; no test names a cloud.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+Instance = dict[str, Any]
+# What the output shows when a phase begins, where runs are killed. The late ones take long on a cloud that is slow.
+EARLY_PHASES = ("PLAY [Provide the hosts]", "TASK [continuum.im.cloud_")
+LATE_PHASES = ("PLAY [Prepare the hosts]", "PLAY [Configure wn")
+
+
+class CloudUnderTest:
+    """What differs between clouds.
+
+    `slow`: `make test` leaves out the runs that are killed in a late phase. `sizes_disks`: volumes are devices of the
+    size that was asked for. `closes_ports`: what no template opened cannot be reached. `hides_private_hosts`: hosts
+    without a public address are reached through another one.
+    """
+
+    name = ""
+    slow = True
+    sizes_disks = True
+    closes_ports = True
+    hides_private_hosts = True
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment: dict[str, str] = {}
+
+    @staticmethod
+    def missing() -> str:
+        """Return why it cannot run here, "" when it can."""
+        return ""
+
+    def start(self) -> None:
+        """Make the cloud ready."""
+
+    def stop(self) -> None:
+        """Remove the cloud."""
+
+    def hosts(self, infrastructure: str) -> list[str]:
+        """Return the names of the hosts that the cloud has, whatever their state."""
+        raise NotImplementedError
+
+    def left_over(self, infrastructure: str) -> dict[str, list[str]]:
+        """Return all that bears the name of an infrastructure, by kind; kinds with nothing are left out."""
+        raise NotImplementedError
+
+    def door(self, instance: Instance, port: int) -> tuple[str, int]:
+        """Return where this machine reaches a port that the template opened."""
+        return str(instance["public_ip"]), port
+
+    def trouble(self) -> str:
+        """Return what to look at when a test fails."""
+        return ""
+
+
+def podman(*arguments: str) -> list[str]:
+    """Return the lines that a podman command prints."""
+    done = subprocess.run(["podman", *arguments], capture_output=True, text=True, timeout=60, check=True)
+    return [line for line in done.stdout.splitlines() if line.strip()]
+
+
+def left_over(name: str) -> dict[str, list[str]]:
+    """Return every resource of the container engine that carries the name of an infrastructure, by kind."""
+    label = f"label=im_infrastructure={name}"
+    return {
+        "containers": podman("ps", "-a", "-q", "--filter", label),
+        "networks": podman("network", "ls", "-q", "--filter", label),
+        "volumes": podman("volume", "ls", "-q", "--filter", label),
+    }
+
+
+class Local(CloudUnderTest):
+    """Containers of this machine."""
+
+    name = "local"
+    slow = False
+    sizes_disks = False
+    closes_ports = False
+    hides_private_hosts = False
+
+    @staticmethod
+    def missing() -> str:
+        return "" if shutil.which("podman") and os.geteuid() == 0 else "needs podman and root"
+
+    def hosts(self, infrastructure: str) -> list[str]:
+        return podman("ps", "-a", "--format", "{{.Names}}", "--filter", f"label=im_infrastructure={infrastructure}")
+
+    def left_over(self, infrastructure: str) -> dict[str, list[str]]:
+        return {kind: names for kind, names in left_over(infrastructure).items() if names}
+
+    def door(self, instance: Instance, port: int) -> tuple[str, int]:
+        (found,) = [item for item in instance["ports"] if item["target"] == port]
+        return str(found["host_address"]), int(found["host_port"])
+
+
+class Aws(CloudUnderTest):
+    """EC2 of the lab, whose instances are real hosts."""
+
+    name = "aws"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lab: Any = None
+        self.empty: dict[str, list[Any]] = {}
+
+    @staticmethod
+    def missing() -> str:
+        for module in ("lab", "moto", "boto3"):
+            if importlib.util.find_spec(module) is None:
+                return f"needs the Python package {module}"
+        if not (REPOSITORY / "roles" / "cloud_aws" / "tasks" / "provision.yml").is_file():
+            return "there is no role cloud_aws"
+        return Local.missing()
+
+    def start(self) -> None:
+        from lab.aws.client import Lab
+
+        self.lab = Lab.start(hosts=True, state=self.folder)
+        self.environment = dict(self.lab.environment)
+        self.empty = self.lab.describe()
+
+    def stop(self) -> None:
+        if self.lab is not None:
+            self.lab.stop()
+
+    def hosts(self, infrastructure: str) -> list[str]:
+        return sorted(_name(item) for item in self.lab.describe()["instances"] if _owner(item) == infrastructure)
+
+    def left_over(self, infrastructure: str) -> dict[str, list[str]]:
+        """What was not there when the lab was new, and is not marked as another infrastructure's."""
+        found: dict[str, list[str]] = {}
+        for kind, items in self.lab.describe().items():
+            known = self.empty.get(kind, [])
+            new = [item for item in items if item not in known and _owner(item) in ("", infrastructure)]
+            if new:
+                found[kind] = [json.dumps(item, default=str) for item in new]
+        return found
+
+    def trouble(self) -> str:
+        log = self.folder / "lab.log"
+        return log.read_text(encoding="utf-8", errors="replace")[-4000:] if log.exists() else ""
+
+
+def _owner(item: Any) -> str:
+    tags = item.get("tags") if isinstance(item, dict) else None
+    return str(tags.get("im_infrastructure", "")) if isinstance(tags, dict) else ""
+
+
+def _name(item: dict[str, Any]) -> str:
+    return str(item["tags"].get("Name", ""))
+
+
+CLOUDS: dict[str, type[CloudUnderTest]] = {"local": Local, "aws": Aws}
