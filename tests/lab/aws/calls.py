@@ -95,7 +95,7 @@ def rest_action(service: str, environ: Environ) -> str:
     method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/").rstrip("/") or "/"
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if "x-id" in query:
-        return query["x-id"]
+        return str(query["x-id"])
     copied = "HTTP_X_AMZ_COPY_SOURCE" in environ
     best, best_score = "", -1
     for name, verb, pattern, needed in _routes(service):

@@ -62,7 +62,7 @@ class Lab:
         """Return a boto3 client of the lab."""
         import boto3
 
-        return boto3.client(  # type: ignore[call-overload, unused-ignore]
+        return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name=region or self.environment["AWS_REGION"],

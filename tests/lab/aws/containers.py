@@ -91,6 +91,7 @@ class Containers:
         words = ["run", "-d", "--systemd=always", "--no-hosts", "--pull=never", *self._limits]
         words += ["--name", self.name(host.id), "--hostname", host.name, "--label", self.place.label]
         words += ["--network", f"ns:{namespace}", "--cap-add", _CAPABILITIES, "--device-cgroup-rule", "b 7:* rmw"]
+        words += ["--device", "/dev/fuse"]
         words += ["--volume", f"{seed}:/var/lib/lab:ro"]
         image = self.image_tag(host.image) if host.image else self._image
         run(*self._podman, *words, image, "/bin/sh", "/var/lib/lab/boot.sh")

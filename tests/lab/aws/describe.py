@@ -54,10 +54,10 @@ def of_region(region: str) -> dict[str, list[Entry]]:
 
 
 def _entry(item: Any, region: str) -> Entry:
-    plain = {
-        key: value for key, value in vars(item).items() if isinstance(value, _PLAIN) and not key.startswith(_VOLATILE)
-    }
-    plain.update(region=region, tags=dict(item.ec2_backend.tags.get(item.id) or {}))
+    plain: Entry = {"region": region, "tags": dict(item.ec2_backend.tags.get(item.id) or {})}
+    for key, value in vars(item).items():
+        if isinstance(value, _PLAIN) and not key.startswith(_VOLATILE):
+            plain[key] = value
     for name, read in _MORE.items():
         if hasattr(item, name):
             plain[name.strip("_")] = read(getattr(item, name))

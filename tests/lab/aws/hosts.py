@@ -101,18 +101,17 @@ class Hosts:
 
     def is_attached(self, volume_id: str) -> bool:
         with LOCK:
-            for instance in account.live_instances():
-                for name, block in instance.get_block_device_mapping:
-                    if block.volume_id == volume_id:
-                        known = self._known.get(instance.id)
-                        root = name == instance.root_device_name
-                        return (
-                            root
-                            or known is None
-                            or known.state != UP
-                            or f"{volume_id.replace('-', '')}\n" in known.devices
-                        )
-        return True
+            volumes = {
+                key: item for region in account.known_regions() for key, item in account.ec2(region).volumes.items()
+            }
+            attachment = volumes[volume_id].attachment if volume_id in volumes else None
+            if attachment is None or attachment.device == attachment.instance.root_device_name:
+                return True
+            known = self._known.get(attachment.instance.id)
+        return known is None or known.state != UP or f"_{volume_id.replace('-', '')}\n" in known.devices
+
+    def is_copied(self, snapshot_id: str, volume_id: str) -> bool:
+        return self._volumes.is_copied(snapshot_id, volume_id)
 
     def has_image(self, image_id: str) -> bool:
         return image_id in self._images

@@ -54,7 +54,7 @@ class Resources:
         def attach_volume(backend: Any, *arguments: Any, **options: Any) -> Any:
             result = attach(backend, *arguments, **options)
             result.status = "attaching"
-            done = lambda: result.status == "attaching" and setattr(result, "status", "attached")  # noqa: E731
+            done = _turn(result, "status", "attaching", lambda: "attached")
             self.later(done, lambda: self.gate.is_attached(result.volume.id))
             return result
 
@@ -62,24 +62,25 @@ class Resources:
             shoot(snapshot, *arguments, **options)
             if not snapshot.from_ami:
                 snapshot.status = "pending"
-                self.later(lambda: setattr(snapshot, "status", "completed"))
+                done = _turn(snapshot, "status", "pending", lambda: "completed")
+                self.later(done, lambda: self.gate.is_copied(snapshot.id, snapshot.volume.id))
 
-        Volume.__init__, Snapshot.__init__ = new, new_snapshot  # type: ignore[method-assign]
-        Volume.status = property(status)  # type: ignore[assignment, method-assign]
-        EBSBackend.attach_volume = attach_volume  # type: ignore[method-assign]
+        Volume.__init__, Snapshot.__init__ = new, new_snapshot
+        Volume.status = property(status)
+        EBSBackend.attach_volume = attach_volume
 
     def _gateways(self) -> None:
         from moto.ec2.models import nat_gateways
         from moto.ec2.models.nat_gateways import NatGatewayBackend
 
         create = NatGatewayBackend.create_nat_gateway
-        nat_gateways.random_private_ip = lambda *_arguments: None  # type: ignore[assignment, attr-defined]
+        nat_gateways.random_private_ip = lambda *_arguments: None
 
         def create_nat_gateway(backend: Any, *arguments: Any, **options: Any) -> Any:
             gateway = create(backend, *arguments, **options)
             gateway.private_ip = gateway._eni.private_ip_address
             gateway.state = "pending"
-            self.later(lambda: gateway.state == "pending" and setattr(gateway, "state", _nat_state(gateway)))
+            self.later(_turn(gateway, "state", "pending", lambda: _nat_state(gateway)))
             return gateway
 
         def delete_nat_gateway(backend: Any, nat_gateway_id: str) -> Any:
@@ -89,8 +90,8 @@ class Resources:
                 self.later(lambda: _end_nat(gateway))
             return gateway
 
-        NatGatewayBackend.create_nat_gateway = create_nat_gateway  # type: ignore[method-assign]
-        NatGatewayBackend.delete_nat_gateway = delete_nat_gateway  # type: ignore[method-assign]
+        NatGatewayBackend.create_nat_gateway = create_nat_gateway
+        NatGatewayBackend.delete_nat_gateway = delete_nat_gateway
 
     def _interfaces(self) -> None:
         from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
@@ -121,13 +122,13 @@ class Resources:
             if not _elastic(interface):
                 interface.public_ip = None
 
-        NetworkInterface.__init__ = new  # type: ignore[method-assign]
-        NetworkInterface.start, NetworkInterface.stop = start, stop  # type: ignore[method-assign]
-        NetworkInterface.group_set = property(lambda item: list(item._group_set))  # type: ignore[method-assign]
-        Subnet.get_available_subnet_ip = lambda subnet, instance: addresses.next_private(subnet)  # type: ignore[method-assign]
-        Subnet.request_ip = lambda subnet, ip, instance: None  # type: ignore[method-assign]
-        elastic_network_interfaces.random_public_ip = self.pool.take  # type: ignore[attr-defined]
-        elastic_ip_addresses.random_ip = self.pool.take  # type: ignore[attr-defined]
+        NetworkInterface.__init__ = new
+        NetworkInterface.start, NetworkInterface.stop = start, stop
+        NetworkInterface.group_set = property(lambda item: list(item._group_set))
+        Subnet.get_available_subnet_ip = lambda subnet, instance: addresses.next_private(subnet)
+        Subnet.request_ip = lambda subnet, ip, instance: None
+        elastic_network_interfaces.random_public_ip = self.pool.take
+        elastic_ip_addresses.random_ip = self.pool.take
 
     def _images(self) -> None:
         from moto.ec2.models.amis import Ami, AmiBackend
@@ -163,7 +164,8 @@ class Resources:
             image.ebs_snapshot.volume.size = image.lab_size = _root_size(instance)
             image.root_device_name, image.root_device_type = instance.root_device_name, "ebs"
             image.hypervisor, image.state = "xen", "pending"
-            self.later(lambda: setattr(image, "state", "available"), lambda: self.gate.has_image(image.id))
+            done = _turn(image, "state", "pending", lambda: "available")
+            self.later(done, lambda: self.gate.has_image(image.id))
             return image
 
         def filter_value(image: Any, filter_name: str, method_name: str | None = None) -> Any:
@@ -178,10 +180,18 @@ class Resources:
             }
             return known[filter_name] if filter_name in known else value(image, filter_name, method_name)
 
-        Ami.get_filter_value = filter_value  # type: ignore[method-assign]
-        Ami.block_device_mappings = property(mappings)  # type: ignore[assignment, method-assign]
-        Ami.ena_support = True  # type: ignore[attr-defined]
-        AmiBackend._load_amis, AmiBackend.create_image = load_amis, create_image  # type: ignore[method-assign]
+        Ami.get_filter_value = filter_value
+        Ami.block_device_mappings = property(mappings)
+        Ami.ena_support = True
+        AmiBackend._load_amis, AmiBackend.create_image = load_amis, create_image
+
+
+def _turn(item: Any, name: str, before: str, after: Callable[[], str]) -> Callable[[], None]:
+    def turn() -> None:
+        if getattr(item, name) == before:
+            setattr(item, name, after())
+
+    return turn
 
 
 def _root_size(instance: Any) -> int:
@@ -210,13 +220,15 @@ def _end_nat(gateway: Any) -> None:
 
 def _tags() -> None:
     from moto.ec2.models.core import TaggedEC2Resource
+    from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
     def get_tags(item: Any) -> list[dict[str, str]]:
         with LOCK:
             pairs = item.ec2_backend.tags.get(item.id) or {}
             return [{"key": key, "value": value, "resource_id": item.id} for key, value in pairs.items()]
 
-    TaggedEC2Resource.get_tags = get_tags  # type: ignore[method-assign]
+    EC2_PREFIX_TO_RESOURCE.update(eipalloc="elastic-ip", nat="natgateway")
+    TaggedEC2Resource.get_tags = get_tags
 
 
 def _groups() -> None:
@@ -229,7 +241,7 @@ def _groups() -> None:
         instance.nics[0]._group_set = list(instance.security_groups)
         return instance
 
-    InstanceBackend.modify_instance_security_groups = modify  # type: ignore[method-assign]
+    InstanceBackend.modify_instance_security_groups = modify
 
 
 def _default_network() -> None:
@@ -248,7 +260,7 @@ def _default_network() -> None:
         table = next(item for item in backend.route_tables.values() if item.vpc_id == vpc.id)
         backend.create_route(table.id, "0.0.0.0/0", None, gateway_id=gateway.id)
 
-    EC2Backend.__init__ = new  # type: ignore[method-assign]
+    EC2Backend.__init__ = new
 
 
 def _instance_types() -> None:
@@ -264,4 +276,4 @@ def _instance_types() -> None:
         more = str(last) if last < len(found) else None
         return ActionResult({"InstanceTypes": found[first:last], "NextToken": more})
 
-    InstanceResponse.describe_instance_types = describe_instance_types  # type: ignore[method-assign]
+    InstanceResponse.describe_instance_types = describe_instance_types

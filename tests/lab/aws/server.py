@@ -67,7 +67,7 @@ class Lab:
         self.calls: list[str] = []
         self.baseline: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._control = {
+        self._control: dict[str, Handler] = {
             "faults": self._add_fault,
             "clear_faults": lambda _body: self.faults.clear(),
             "struck": lambda _body: self.faults.struck(),
@@ -177,7 +177,7 @@ class Lab:
             self.clock.clear()
             self.tokens.clear()
             self.baseline.clear()
-            moto_api_backend.reset()  # type: ignore[no-untyped-call, unused-ignore]
+            moto_api_backend.reset()
         self.faults.clear()
         self.calls.clear()
         self._change_settings(dataclasses.asdict(Settings()))

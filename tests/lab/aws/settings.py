@@ -24,6 +24,9 @@ class Gate(Protocol):
     def is_attached(self, volume_id: str) -> bool:
         """Return whether the device is in its host."""
 
+    def is_copied(self, snapshot_id: str, volume_id: str) -> bool:
+        """Return whether a snapshot has the data of its volume."""
+
     def has_image(self, image_id: str) -> bool:
         """Return whether hosts can be made from an image."""
 
@@ -41,6 +44,9 @@ class NoHosts:
         return True
 
     def is_attached(self, volume_id: str) -> bool:
+        return True
+
+    def is_copied(self, snapshot_id: str, volume_id: str) -> bool:
         return True
 
     def has_image(self, image_id: str) -> bool:

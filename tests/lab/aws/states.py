@@ -68,10 +68,10 @@ class States:
                 self._when(instance, "shutting-down", done, lambda: self.gate.is_gone(instance.id))
             return previous
 
-        InstanceBackend.run_instances = run_instances  # type: ignore[method-assign]
-        Instance.start, Instance.stop, Instance.terminate = start_one, stop_one, terminate_one  # type: ignore[method-assign]
-        Instance.reboot = _reboot  # type: ignore[method-assign]
-        Instance.dynamic_group_list = property(lambda item: list(item.nics[0]._group_set) if item.nics else [])  # type: ignore[assignment, method-assign]
+        InstanceBackend.run_instances = run_instances
+        Instance.start, Instance.stop, Instance.terminate = start_one, stop_one, terminate_one
+        Instance.reboot = _reboot
+        Instance.dynamic_group_list = property(lambda item: list(item.nics[0]._group_set) if item.nics else [])
 
     def _to_running(self, instance: Any) -> None:
         _set(instance, "pending", 0)

@@ -33,8 +33,8 @@ def _after_delete_subnet(call: Call, backend: Any) -> None:
         for key in [key for key, subnet in table._associations.items() if subnet == name]:
             del table._associations[key]
     for acl in backend.network_acls.values():
-        for key in [key for key, item in acl.associations.items() if item.subnet_id == name]:
-            del acl.associations[key]
+        for key in [key for key, item in acl._associations.items() if item.subnet_id == name]:
+            del acl._associations[key]
 
 
 def _delete_vpc(call: Call, backend: Any) -> None:
@@ -182,15 +182,17 @@ def _associate(call: Call, backend: Any) -> None:
     if instance is not None and instance.state not in ("running", "stopped"):
         text = f"The {instance.state} instance '{name}' is not in a valid state for this operation."
         raise Refused("InvalidInstanceID", text)
-    subnet = interface.subnet if interface is not None else instance.nics[0].subnet if instance is not None else None
-    if subnet is None:
+    if interface is None and instance is not None:
+        interface = instance.nics[0]
+    if interface is None:
         raise Refused("MissingParameter", "Either instance ID or network interface id must be specified")
+    subnet = interface.subnet
     if not any(item.vpc and item.vpc.id == subnet.vpc_id for item in backend.internet_gateways.values()):
         raise Refused("Gateway.NotAttached", f"Network {subnet.vpc_id} is not attached to any internet gateway")
-    _after_associate_old(backend, interface or instance.nics[0], call)
+    _let_go(backend, interface, call)
 
 
-def _after_associate_old(backend: Any, interface: Any, call: Call) -> None:
+def _let_go(backend: Any, interface: Any, call: Call) -> None:
     """Let go of the address that the interface had, and of the interface that the address had, as AWS does."""
     for item in backend.addresses:
         if item.allocation_id == call.get("AllocationId") and item.eni is not None and item.eni is not interface:

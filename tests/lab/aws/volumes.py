@@ -61,6 +61,10 @@ class Volumes:
                 if path.stem not in volumes and path.stem not in snapshots:
                     path.unlink(missing_ok=True)
 
+    def is_copied(self, snapshot: str, volume: str) -> bool:
+        """Return whether a snapshot has the data of its volume, as far as there is any."""
+        return self._path(snapshot).exists() or not self._path(volume).exists()
+
     def clear(self) -> None:
         """Remove all."""
         self.keep({}, {}, set())

@@ -3,6 +3,9 @@
 seed=/var/lib/lab
 sh $seed/devices.sh
 instance=$(cat $seed/instance)
+# The engine mounts the name of the host over its file, so that nobody could change it. A name that was given stays.
+name=$(cat /etc/hostname)
+umount /etc/hostname 2>/dev/null
 if [ "$(cat /etc/lab-instance 2>/dev/null)" != "$instance" ]; then
     user=$(cat $seed/user)
     rm -f /etc/ssh/ssh_host_*
@@ -25,6 +28,8 @@ if [ "$(cat /etc/lab-instance 2>/dev/null)" != "$instance" ]; then
         ln -sf ../lab-user-data.service /etc/systemd/system/multi-user.target.wants/
     fi
     ln -sf ../lab-mounts.service /etc/systemd/system/multi-user.target.wants/
+    echo "$name" >/etc/hostname
     echo "$instance" >/etc/lab-instance
 fi
+hostname "$(cat /etc/hostname)"
 exec /sbin/init
