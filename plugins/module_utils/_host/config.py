@@ -104,7 +104,7 @@ class HostConfig:
         if not wanted:
             return
         found = self._show([service["name"] for service in wanted])
-        if any(state.get("NeedDaemonReload") == "yes" for state in found) and not self.check:
+        if self._units_changed(wanted, found) and not self.check:
             self.command("systemctl", "daemon-reload")
         for service, state in zip(wanted, found):
             name, active = service["name"], state.get("ActiveState") in ("active", "activating", "reloading")
@@ -117,6 +117,24 @@ class HostConfig:
             elif not active or self._outdated(service["restart_on"], state):
                 self._systemctl("restart", name)
                 self.restarted.append(name)
+
+    def _units_changed(self, wanted: list[dict[str, Any]], found: list[dict[str, str]]) -> bool:
+        """Tell whether systemd has to read its units again.
+
+        It does not always notice by itself a folder of drop-ins that came after its last look.
+        """
+        units = os.path.join(self._etc, "systemd", "system", "")
+        if any(state.get("NeedDaemonReload") == "yes" for state in found):
+            return True
+        if any(path.startswith(units) for path in self.changed_files):
+            return True
+        watched = [
+            (path, state.get("DropInPaths", "").split())
+            for service, state in zip(wanted, found)
+            for path in service["restart_on"]
+            if path.startswith(units) and path.endswith(".conf")
+        ]
+        return any(path not in known and os.path.exists(path) for path, known in watched)
 
     def _versions(self, manager: Packages, wanted: list[str], version: str, version_of: str) -> list[str]:
         """Add the version to the names of the packages that have it in a source."""
@@ -154,7 +172,7 @@ class HostConfig:
                 os.chown(path, uid, gid)
 
     def _show(self, names: list[str]) -> list[dict[str, str]]:
-        properties = "ActiveState,UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic"
+        properties = "ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,ExecMainStartTimestampMonotonic"
         _code, output, _error = self.run(["systemctl", "show", "--property", properties, "--", *names])
         blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n")]
         return (blocks + [{}] * len(names))[: len(names)]

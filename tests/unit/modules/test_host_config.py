@@ -176,6 +176,18 @@ def test_a_service_older_than_its_file_is_restarted(tmp_path: Path) -> None:
     assert commands.verbs() == ["systemctl restart munge"]
 
 
+def test_a_drop_in_that_systemd_has_not_seen_makes_it_read_its_units_again(tmp_path: Path) -> None:
+    drop_in = tmp_path / "systemd" / "system" / "munge.service.d" / "own.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\n")
+    commands = Commands(systemctl=RUNNING.format(10**15))
+    HostConfig(commands, etc=str(tmp_path)).services([{**SERVICE, "restart_on": [str(drop_in)]}])
+    assert commands.verbs()[:1] == ["systemctl daemon-reload"]
+    known = Commands(systemctl=RUNNING.format(10**15) + f"DropInPaths={drop_in}\n")
+    HostConfig(known, etc=str(tmp_path)).services([{**SERVICE, "restart_on": [str(drop_in)]}])
+    assert known.verbs() == []
+
+
 def test_a_service_that_is_off_is_enabled_and_started() -> None:
     commands = Commands(systemctl="ActiveState=inactive\nUnitFileState=disabled\nNeedDaemonReload=yes\n")
     host = HostConfig(commands)
