@@ -143,7 +143,8 @@ def _through(jump: Instance, key_file: str) -> str:
     It needs no file of ours but the key, so that it works before the configuration of SSH is written.
     """
     options = {"IdentityFile": key_file, **_host_key(jump, key_file), **_PATIENCE}
-    options |= {"BatchMode": "yes", "IdentitiesOnly": "yes"}
+    # A kept connection to a host that is gone must end, not wait for ever.
+    options |= {"BatchMode": "yes", "IdentitiesOnly": "yes", "ServerAliveInterval": "15"}
     socket = f"{key_file.rpartition('/')[0]}/jump-{_mark(jump)}"
     if len(socket) <= _MOST_SOCKET_PATH:
         options |= {"ControlMaster": "auto", "ControlPersist": "60s", "ControlPath": socket}
