@@ -63,8 +63,11 @@ def test_security_groups_open_and_close_ports(cloud: Cloud) -> None:
     assert cloud.is_closed(guarded["PublicIpAddress"])
     cloud.deny(cloud.group, 22, IpRanges=ANYWHERE)
     wait_for(lambda: cloud.is_closed(outside), "the closed port")
-    cloud.allow(cloud.group, 22, IpRanges=ANYWHERE)
+    me = [{"CidrIp": f"{cloud.lab.machine}/32"}]
+    cloud.allow(cloud.group, 22, IpRanges=me)
     cloud.ask(outside, "true")
+    cloud.deny(cloud.group, 22, IpRanges=me)
+    cloud.allow(cloud.group, 22, IpRanges=ANYWHERE)
     cloud.end(first, second, third)
     cloud.ec2.delete_security_group(GroupId=inner)
 
@@ -182,9 +185,13 @@ def test_without_boot_an_instance_runs_but_cannot_be_reached(cloud: Cloud) -> No
     cloud.lab.settings(boot=False)
     (instance,) = cloud.run()
     assert cloud.is_closed(cloud.wait(instance, "running")["PublicIpAddress"])
-    cloud.lab.settings(boot=True)
+    cloud.lab.settings(boot=True, boot_seconds=5)
+    (slow,) = cloud.run()
+    assert cloud.is_closed(cloud.wait(slow, "running")["PublicIpAddress"])
+    cloud.lab.settings(boot_seconds=0)
     cloud.ask(cloud.find(instance)["PublicIpAddress"], "true")
-    cloud.end(instance)
+    cloud.ask(cloud.find(slow)["PublicIpAddress"], "true")
+    cloud.end(instance, slow)
 
 
 def test_reset_and_end_leave_nothing_even_when_killed(cloud: Cloud, tmp_path: Path) -> None:

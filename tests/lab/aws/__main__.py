@@ -43,7 +43,7 @@ def _serve(options: argparse.Namespace, state: Path, ended: threading.Event) -> 
     settings = Settings(pending_seconds=options.pending_seconds)
     if options.no_hosts:
         network = next(PUBLIC.subnets(new_prefix=PREFIX))
-        _run(options, Lab(network, state, settings), ended)
+        _run(options, Lab(network, state, settings), ended, "127.0.0.1")
         return
     place = Place.take(state)
     try:
@@ -51,17 +51,18 @@ def _serve(options: argparse.Namespace, state: Path, ended: threading.Event) -> 
         lab = Lab(place.network, state, settings, hosts)
         hosts.start(lab.clock)
         try:
-            _run(options, lab, ended)
+            hosts.prepare()
+            _run(options, lab, ended, place.machine)
         finally:
             hosts.stop()
     finally:
         place.leave()
 
 
-def _run(options: argparse.Namespace, lab: Lab, ended: threading.Event) -> None:
+def _run(options: argparse.Namespace, lab: Lab, ended: threading.Event, machine: str) -> None:
     server, port = serve(lab, options.port)
     endpoint = f"http://127.0.0.1:{port}"
-    print(json.dumps({"endpoint": endpoint, "environment": environment(endpoint)}), flush=True)
+    print(json.dumps({"endpoint": endpoint, "environment": environment(endpoint), "machine": machine}), flush=True)
     if sys.stdout.isatty():
         print(f"# To use it:\nexport {' '.join(f'{key}={value}' for key, value in environment(endpoint).items())}")
         print("# Ctrl-C ends it and removes all that it made.", flush=True)

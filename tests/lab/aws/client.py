@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-START_SECONDS = 120
+# The first start on a machine makes the image of the hosts.
+START_SECONDS = 900
 STOP_SECONDS = 120
 _TESTS = Path(__file__).resolve().parents[2]
 
@@ -33,6 +34,8 @@ class Lab:
         self.state = state
         self.endpoint: str = announced["endpoint"]
         self.environment: dict[str, str] = announced["environment"]
+        # The address from which hosts see this machine.
+        self.machine: str = announced["machine"]
 
     @classmethod
     def start(cls, hosts: bool = True, state: Path | None = None, *options: str) -> Lab:

@@ -14,6 +14,14 @@ from .calls import Call
 KINDS = ("throttle", "error500", "error503", "lost_answer", "lost_request", "denied", "capacity", "quota")
 _LAUNCH_ONLY = ("capacity", "quota")
 
+_QUOTAS = {
+    "AllocateAddress": "AddressLimitExceeded",
+    "CreateInternetGateway": "InternetGatewayLimitExceeded",
+    "CreateNatGateway": "NatGatewayLimitExceeded",
+    "CreateSecurityGroup": "SecurityGroupLimitExceeded",
+    "CreateVolume": "VolumeLimitExceeded",
+    "CreateVpc": "VpcLimitExceeded",
+}
 _THROTTLED = {
     "ec2": ("RequestLimitExceeded", 503),
     "s3": ("SlowDown", 503),
@@ -94,5 +102,5 @@ def refusal(kind: str, call: Call) -> Refused:
         kind_of = call.get("InstanceType")
         text = f"We currently do not have sufficient {kind_of} capacity in the Availability Zone you requested."
         return Refused("InsufficientInstanceCapacity", text, 500)
-    text = "You have requested more vCPU capacity than your current vCPU limit of 0 allows."
-    return Refused("VcpuLimitExceeded", text, 400)
+    code = _QUOTAS.get(call.action, "VcpuLimitExceeded")
+    return Refused(code, f"You have reached a limit of your account: {call.action}.", 400)

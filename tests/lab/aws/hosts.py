@@ -60,7 +60,10 @@ class Hosts:
         self.clock = clock
         self._networks.prepare()
         threading.Thread(target=self._loop, daemon=True, name="hosts").start()
-        self._pool.submit(self._warm)
+
+    def prepare(self) -> None:
+        """Make the image of the hosts when it is not there; this takes a minute or two. Raises what went wrong."""
+        self._containers.ensure_image()
 
     def stop(self) -> None:
         """Stop looking, and wait for what is under way."""
@@ -116,12 +119,6 @@ class Hosts:
     def has_image(self, image_id: str) -> bool:
         return image_id in self._images
 
-    def _warm(self) -> None:
-        try:
-            self._containers.ensure_image()
-        except Exception:
-            _LOG.exception("the image of the hosts could not be made")
-
     def _loop(self) -> None:
         while not self._ended.is_set():
             self._event.wait(_TICK)
@@ -137,7 +134,7 @@ class Hosts:
     def _look(self) -> None:
         if self.clock is not None:
             self.clock.settle()
-        now = wanted.read(self.settings.boot)
+        now = wanted.read(self.settings)
         self._networks.apply(now)
         for host_id in list(self._busy):
             if self._busy[host_id].done():
@@ -154,14 +151,20 @@ class Hosts:
 
     def _differs(self, host: Host) -> bool:
         known = self._known.get(host.id, Known())
-        if host.want == UP:
-            return known.state != UP or known.reboots != host.reboots or known.devices != self._devices(host)
-        return known.state == UP
+        if host.want != UP:
+            return known.state == UP
+        if known.state != UP or known.reboots != host.reboots:
+            return True
+        try:
+            return known.devices != self._devices(host)
+        except ShellError as error:
+            _LOG.error("host %s: %s", host.id, error)
+            return False
 
     def _safely(self, host_id: str) -> None:
         known = self._known.setdefault(host_id, Known())
         try:
-            host = wanted.read(self.settings.boot).hosts.get(host_id)
+            host = wanted.read(self.settings).hosts.get(host_id)
             self._reconcile(host_id, host, known)
             known.failures = 0
         except Exception as error:

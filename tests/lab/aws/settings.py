@@ -55,7 +55,8 @@ class NoHosts:
 
 @dataclass
 class Settings:
-    """What tests may change."""
+    """What tests may change: how long states take, whether hosts come up at all, and how much later than `running`."""
 
     pending_seconds: float = 1.0
     boot: bool = True
+    boot_seconds: float = 0.0

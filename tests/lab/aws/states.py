@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -75,7 +76,9 @@ class States:
 
     def _to_running(self, instance: Any) -> None:
         _set(instance, "pending", 0)
-        ready = lambda: not self.settings.boot or self.gate.is_up(instance.id)  # noqa: E731
+        instance.lab_since = time.monotonic()
+        settings = self.settings
+        ready = lambda: not settings.boot or settings.boot_seconds > 0 or self.gate.is_up(instance.id)  # noqa: E731
         self._when(instance, "pending", lambda: _set(instance, "running", 16), ready)
 
     def _when(self, instance: Any, state: str, action: Callable[[], object], ready: Callable[[], bool]) -> None:

@@ -12,6 +12,7 @@ import gzip
 import logging
 import shlex
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 _LOG = logging.getLogger("lab.aws")
@@ -86,4 +87,5 @@ def _write(path: str, content: bytes, mode: str, append: bool = False) -> str:
     place = shlex.quote(path)
     text = base64.b64encode(content).decode()
     arrow = ">>" if append else ">"
-    return f"mkdir -p $(dirname {place}); echo {text} | base64 -d {arrow}{place}; chmod {mode} {place}"
+    parent = shlex.quote(str(PurePosixPath(path).parent))
+    return f"mkdir -p {parent}; echo {text} | base64 -d {arrow}{place}; chmod {mode} {place}"

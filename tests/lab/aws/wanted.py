@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import account
 from .clock import LOCK
+from .settings import Settings
 
 UP, DOWN, GONE = "up", "down", "gone"
 _WANTED = {"pending": UP, "running": UP, "stopping": DOWN, "stopped": DOWN}
@@ -93,15 +95,15 @@ class Wanted:
     outside: dict[str, set[str]] = field(default_factory=dict)
 
 
-def read(boot: bool) -> Wanted:
-    """Return what there should be now. Without `boot` no host comes up."""
+def read(settings: Settings) -> Wanted:
+    """Return what there should be now."""
     result = Wanted()
     with LOCK:
         for region in account.known_regions():
             backend = account.ec2(region)
             for instance in account.instances(backend).values():
                 if instance.state in _WANTED:
-                    result.hosts[instance.id] = _host(instance, boot)
+                    result.hosts[instance.id] = _host(instance, settings)
             if not result.hosts and not backend.volumes:
                 continue
             result.groups.update({key: _group(item) for key, item in account.groups(backend).items()})
@@ -116,13 +118,14 @@ def read(boot: bool) -> Wanted:
     return result
 
 
-def _host(instance: Any, boot: bool) -> Host:
+def _host(instance: Any, settings: Settings) -> Host:
     image = instance.ec2_backend.amis.get(instance.image_id)
+    boots = settings.boot and time.monotonic() - instance.lab_since >= settings.boot_seconds
     attached = [(name, block.volume_id) for name, block in instance.get_block_device_mapping]
     return Host(
         id=instance.id,
         vpc=instance.vpc_id,
-        want=_WANTED[instance.state] if boot else DOWN,
+        want=_WANTED[instance.state] if boots else DOWN,
         name=instance.private_dns_name.split(".")[0],
         user="ubuntu" if image is not None and "ubuntu" in str(image.name) else "admin",
         image=instance.image_id if getattr(image, "lab_source", "") else "",
