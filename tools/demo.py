@@ -26,6 +26,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._errors import Contin
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.loader import load  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.source import find_template  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import CATALOGUE  # noqa: E402
+from demo_lab import lab_of  # noqa: E402
 
 PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 JOB = """#!/bin/sh
@@ -38,10 +39,15 @@ srun hostname | sort
 def main() -> int:
     """Run one command of the demo; the exit code is that of the first thing that failed."""
     arguments = _arguments()
+    lab = lab_of(arguments.cloud)
+    if lab is not None:
+        os.environ.update(lab.environment())
     if arguments.command == "destroy":
-        return _playbook("destroy", {"infrastructure": _name(arguments), "cloud": arguments.cloud}, arguments.verbose)[
-            0
-        ]
+        variables = {"infrastructure": _name(arguments), "cloud": arguments.cloud}
+        code = _playbook("destroy", variables, arguments.verbose)[0]
+        if lab is not None and code == 0:
+            lab.end_when_empty()
+        return code
     started = time.monotonic()
     inputs = _inputs(arguments)
     variables = {
