@@ -117,6 +117,9 @@ def test_a_volume_keeps_its_data_when_its_host_stops_and_when_it_moves(cloud: Cl
     cloud.ec2.stop_instances(InstanceIds=[instance])
     assert "PublicIpAddress" not in cloud.wait(instance, "stopped")
     assert cloud.is_closed(before["PublicIpAddress"])
+    snapshot = cloud.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    complete = lambda: cloud.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"] == "completed"  # noqa: E731
+    wait_for(complete, "the snapshot")
     cloud.ec2.start_instances(InstanceIds=[instance])
     after = cloud.wait(instance, "running")
     assert after["PrivateIpAddress"] == before["PrivateIpAddress"]
@@ -137,8 +140,22 @@ def test_a_volume_keeps_its_data_when_its_host_stops_and_when_it_moves(cloud: Cl
     cloud.ec2.attach_volume(VolumeId=volume, InstanceId=other, Device="/dev/sdh")
     wait_for(lambda: cloud.ssh(address, "test -b /dev/sdh").returncode == 0, "the attachment")
     assert cloud.ask(address, "sudo mount /dev/sdh /mnt && cat /mnt/file") == "kept"
+    zone = after["Placement"]["AvailabilityZone"]
+    copy = cloud.ec2.create_volume(SnapshotId=snapshot, AvailabilityZone=zone, Size=2)["VolumeId"]
+    made = lambda: cloud.ec2.describe_volumes(VolumeIds=[copy])["Volumes"][0]["State"] == "available"  # noqa: E731
+    wait_for(made, "the copy")
+    cloud.ec2.attach_volume(VolumeId=copy, InstanceId=other, Device="/dev/sdi")
+    wait_for(lambda: cloud.ssh(address, "test -b /dev/sdi").returncode == 0, "the attachment of the copy")
+    size = "sudo blockdev --getsize64 /dev/sdi"
+    assert (
+        cloud.ask(address, f"sudo umount /mnt; sudo mount /dev/sdi /mnt && cat /mnt/file; {size}") == f"kept\n{2**31}"
+    )
+    cloud.ec2.modify_volume(VolumeId=copy, Size=3)
+    wait_for(lambda: cloud.ssh(address, size).stdout.strip() == str(3 * 2**30), "the growth")
     cloud.end(instance, other)
-    cloud.ec2.delete_volume(VolumeId=volume)
+    for name in (volume, copy):
+        cloud.ec2.delete_volume(VolumeId=name)
+    cloud.ec2.delete_snapshot(SnapshotId=snapshot)
     wait_for(lambda: volume not in run("losetup", "-a"), "the end of the device")
 
 
