@@ -14,7 +14,7 @@ from .api import Api
 from .apply import Worker
 from .desired import desired
 from .limits import Limits
-from .model import Account, Observed, Resources, Wanted
+from .model import FUNCTION_TAG, LOG_GROUPS, Account, Key, Observed, Wanted
 from .observe import observe, read_account, refuse_foreign
 from .options import read_functions
 from .plan import Step, after_steps, diff, steps, title
@@ -74,7 +74,7 @@ def describe(account: Account, observed: Observed) -> list[dict[str, Any]]:
                 "bucket": buckets[0] if buckets else None,
                 "buckets": buckets,
                 "role": data["role"],
-                "log_group": f"/aws/lambda/{name}",
+                "log_group": f"{LOG_GROUPS}{name}",
                 "memory": data["memory"],
                 "timeout": data["timeout"],
                 "state": str(details.get("state", "planned")).lower(),
@@ -94,10 +94,10 @@ def present(api: Api, infrastructure: str, options: list[dict[str, Any]], timeou
     buckets = list(dict.fromkeys(bucket for item in functions for bucket in item.buckets))
     observed = observe(api, account, names, buckets)
     refuse_foreign(account, observed, names, buckets)
-    wanted = desired(functions, account, observed.existing)
+    wanted = desired(functions, account, observed)
     todo = steps(wanted, observed)
     outcome = Outcome(account, observed, todo, diff=_diff(observed, todo, functions))
-    outcome.warnings.extend(_warnings(observed, wanted))
+    outcome.warnings.extend(_warnings(observed, functions))
     if check:
         outcome.observed = replace(observed, resources=after_steps(observed.resources, todo))
         return outcome
@@ -126,11 +126,11 @@ def _done(worker: Worker, step: Step, outcome: Outcome) -> bool:
     return True
 
 
-def _warnings(observed: Observed, wanted: Resources) -> list[str]:
+def _warnings(observed: Observed, functions: Iterable[Wanted]) -> list[str]:
     return [
-        f"The {title(key)} was there before the function and is left as it is; its retention is not changed."
-        for key in sorted(observed.foreign)
-        if key in wanted and key[0] == "log_group"
+        f"The log group {item.log_group} was there before the function and is left as it is, with its retention."
+        for item in functions
+        if ("log_group", item.log_group) in observed.foreign
     ]
 
 
@@ -151,20 +151,37 @@ def absent(api: Api, infrastructure: str, check: bool) -> Outcome:
     if check:
         outcome.observed = replace(observed, resources={})
         return outcome
-    worker, reasons = Worker(api, account, [], 0), {}
-    for step in todo:
-        try:
-            worker.do(step)
-        except HostsError as error:
-            reasons[step.key] = str(error)
     if not todo:
         return outcome
+    reasons = _remove(Worker(api, account, [], 0), todo)
     names = {name for kind, name in observed.resources if kind == "function"}
     outcome.observed = observe(api, account, names, everything=True)
     for key in sorted(outcome.observed.resources):
         outcome.left.append(f"{title(key)}: {reasons.get(key, 'it is still there although AWS said that it is gone')}")
     outcome.done = [step for step in todo if step.key not in outcome.observed.resources]
     return outcome
+
+
+def _remove(worker: Worker, todo: Iterable[Step]) -> dict[Key, str]:
+    """Do what can be done; return why the rest stays.
+
+    A function whose log group stays must stay too, with its role: nothing else tells a later run of the log group.
+    """
+    reasons: dict[Key, str] = {}
+    kept: set[str] = set()
+    for step in todo:
+        kind, name = step.key
+        function = name if kind == "function" else (step.before or {}).get("tags", {}).get(FUNCTION_TAG)
+        if function in kept:
+            reasons[step.key] = "it stays while its log group stays"
+            continue
+        try:
+            worker.do(step)
+        except HostsError as error:
+            reasons[step.key] = str(error).rstrip(".")
+            if kind == "log_group":
+                kept.add(name.removeprefix(LOG_GROUPS))
+    return reasons
 
 
 def info(api: Api, infrastructure: str) -> Outcome:

@@ -14,9 +14,11 @@ from .model import (
     BUCKET_TAG,
     FUNCTION_TAG,
     INFRASTRUCTURE_TAG,
+    LOG_GROUP_TAG,
     NODE_TAG,
     Account,
     Data,
+    Observed,
     Resources,
     Trigger,
     Wanted,
@@ -32,14 +34,18 @@ URL_SID = "im-url"
 INVOKE_SID = "im-url-invoke"
 
 
-def desired(functions: Iterable[Wanted], account: Account, existing: set[str]) -> Resources:
-    """Return every resource that the functions need; `existing` are buckets that others made."""
+def desired(functions: Iterable[Wanted], account: Account, observed: Observed) -> Resources:
+    """Return every resource that the functions need; what others made is not among them."""
+    existing = observed.existing
     found: Resources = {}
     for item in functions:
         if not item.role:
             found["role", role_name(account, item.name)] = _role(item, account)
         found["function", item.name] = _function(item, account, existing)
-        found["log_group", item.log_group] = {"retention": item.retention, "tags": _tags(item, account)}
+        if ("log_group", item.log_group) in observed.foreign:
+            found["function", item.name]["tags"][LOG_GROUP_TAG] = "existing"
+        else:
+            found["log_group", item.log_group] = {"retention": item.retention, "tags": _tags(item, account)}
         for bucket in item.buckets:
             if bucket not in existing:
                 found["bucket", bucket] = {"tags": {INFRASTRUCTURE_TAG: account.infrastructure}}

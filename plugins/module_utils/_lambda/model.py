@@ -19,6 +19,10 @@ NODE_TAG = "im_node"
 FUNCTION_TAG = "im_function"
 # im_bucket:<name> on a function: whether its bucket is `made` by us or was `existing`.
 BUCKET_TAG = "im_bucket:"
+# On a function whose log group was there before it: `existing`.
+LOG_GROUP_TAG = "im_log_group"
+# Where Lambda writes the logs of functions.
+LOG_GROUPS = "/aws/lambda/"
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Wanted:
     @property
     def log_group(self) -> str:
         """Return the name of the log group that Lambda writes to."""
-        return f"/aws/lambda/{self.name}"
+        return f"{LOG_GROUPS}{self.name}"
 
     @property
     def buckets(self) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 from .._hosts.model import HostsError
 from .api import Api
 from .desired import POLICY, bucket_arn, notification_prefix, own_tags
-from .model import BUCKET_TAG, FUNCTION_TAG, INFRASTRUCTURE_TAG, Account, Data, Observed
+from .model import BUCKET_TAG, FUNCTION_TAG, INFRASTRUCTURE_TAG, LOG_GROUP_TAG, LOG_GROUPS, Account, Data, Observed
 
 _NONE = ("ResourceNotFoundException",)
 _NO_BUCKET = ("404", "NoSuchBucket", "NotFound")
@@ -141,8 +141,11 @@ def _permission(statement: dict[str, Any]) -> Data:
 
 
 def _log_group(api: Api, account: Account, function: str, found: Observed) -> None:
-    """One without our tag is ours when the function is: Lambda makes the group when there is none."""
-    name = f"/aws/lambda/{function}"
+    """One without our tag is ours when the function is: Lambda makes the group when there is none.
+
+    The function says so when the group was there before it.
+    """
+    name = f"{LOG_GROUPS}{function}"
     key = ("log_group", name)
     groups = api.call("logs", "describe_log_groups", logGroupNamePrefix=name).get("logGroups") or []
     group = next((item for item in groups if item["logGroupName"] == name), None)
@@ -151,7 +154,8 @@ def _log_group(api: Api, account: Account, function: str, found: Observed) -> No
     arn = group["arn"].removesuffix(":*")
     tags = (api.call("logs", "list_tags_for_resource", _NONE, resourceArn=arn) or {}).get("tags") or {}
     owner = tags.get(INFRASTRUCTURE_TAG)
-    if owner == account.infrastructure or (owner is None and ("function", function) in found.resources):
+    ours = found.resources.get(("function", function), {}).get("tags", {LOG_GROUP_TAG: "existing"})
+    if owner == account.infrastructure or (owner is None and LOG_GROUP_TAG not in ours):
         found.resources[key] = {"retention": group.get("retentionInDays", 0), "tags": own_tags(tags)}
         found.details[key] = {"arn": arn}
     else:

@@ -14,7 +14,7 @@ from .desired import bucket_name
 from .model import Account, Trigger, Wanted
 from .package import load_code
 
-_TRIGGER = {
+TRIGGER = {
     "bucket": {"type": "str", "default": ""},
     "prefix": {"type": "str", "default": ""},
     "suffix": {"type": "str", "default": ""},
@@ -36,7 +36,7 @@ FUNCTION: dict[str, Any] = {
     "secret_environment": {"type": "dict", "default": {}, "no_log": True},
     "architecture": {"type": "str", "default": "x86_64"},
     "log_retention": {"type": "int", "default": 30},
-    "triggers": {"type": "list", "elements": "dict", "default": [], "options": _TRIGGER},
+    "triggers": {"type": "list", "elements": "dict", "default": [], "options": TRIGGER},
     "writes": {"type": "list", "elements": "dict", "default": [], "options": _PLACE},
     "url": {"type": "str", "choices": ["none", "iam", "public"], "default": "none"},
 }

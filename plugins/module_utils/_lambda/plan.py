@@ -55,7 +55,7 @@ def steps(wanted: Resources, observed: Observed) -> list[Step]:
     making = [
         Step("update" if key in here else "create", key, here.get(key), wanted[key])
         for key in _ordered(wanted, _MAKE)
-        if key not in observed.foreign and here.get(key) != wanted[key]
+        if here.get(key) != wanted[key]
     ]
     removing = [Step("delete", key, here[key]) for key in _ordered(here, _REMOVE) if key not in wanted]
     return [*first, *making, *removing]

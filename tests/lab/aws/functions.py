@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus, unquote_plus
 
 from .function_sandbox import Job, Result, run_image, run_python, unpack
 
@@ -277,7 +278,9 @@ def _install_notifications() -> None:
 
     def call(_before: Any, account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:
         function = _find(account_id, region_name, fn_arn)
-        bucket = event_body["Records"][0]["s3"]["bucket"]["arn"]
+        entry = event_body["Records"][0]["s3"]
+        bucket = entry["bucket"]["arn"]
+        entry["object"]["key"] = quote_plus(unquote_plus(entry["object"]["key"]), safe="/")
         if function is not None and _allows(function, bucket, account_id):
             function.invoke(json.dumps(event_body), {"X-Amz-Invocation-Type": "Event"}, {})
 

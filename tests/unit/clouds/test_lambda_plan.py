@@ -31,16 +31,16 @@ def wanted(**more: Any) -> Wanted:
 
 
 def observed(*functions: Wanted, **more: Any) -> Observed:
-    return Observed(resources=desired(functions, ACCOUNT, set()), **more)
+    return Observed(resources=desired(functions, ACCOUNT, Observed()), **more)
 
 
 def planned(functions: list[Wanted], there: Observed) -> list[str]:
-    return [f"{step.verb} {step.title}" for step in steps(desired(functions, ACCOUNT, there.existing), there)]
+    return [f"{step.verb} {step.title}" for step in steps(desired(functions, ACCOUNT, there), there)]
 
 
 def test_from_nothing_the_function_comes_before_what_only_it_knows() -> None:
     full = wanted(triggers=(Trigger("uploads", "in/"),), url="iam")
-    assert [step.key for step in steps(desired([full], ACCOUNT, set()), Observed())] == [
+    assert [step.key for step in steps(desired([full], ACCOUNT, Observed()), Observed())] == [
         ("role", "im-web-web-hello"),
         ("function", "web-hello"),
         ("log_group", "/aws/lambda/web-hello"),
@@ -87,7 +87,7 @@ def test_from_code_to_image_the_function_is_made_anew() -> None:
 def test_a_bucket_of_others_is_neither_made_nor_removed() -> None:
     item = wanted(triggers=(Trigger("theirs"),))
     there = Observed(existing={"theirs"})
-    made = steps(desired([item], ACCOUNT, {"theirs"}), there)
+    made = steps(desired([item], ACCOUNT, there), there)
     assert ("bucket", "theirs") not in [step.key for step in made]
     function = next(step for step in made if step.key[0] == "function")
     assert function.after is not None
@@ -97,18 +97,19 @@ def test_a_bucket_of_others_is_neither_made_nor_removed() -> None:
 def test_a_log_group_of_others_is_left_alone() -> None:
     there = Observed(foreign={("log_group", "/aws/lambda/web-hello")})
     assert not [title for title in planned([wanted()], there) if "log group" in title]
+    assert desired([wanted()], ACCOUNT, there)["function", "web-hello"]["tags"]["im_log_group"] == "existing"
 
 
 def test_a_given_role_is_used() -> None:
     arn = "arn:aws:iam::123456789012:role/mine"
-    found = desired([wanted(role=arn)], ACCOUNT, set())
+    found = desired([wanted(role=arn)], ACCOUNT, Observed())
     assert found["function", "web-hello"]["role"] == arn
     assert not [key for key in found if key[0] == "role"]
 
 
 def test_the_role_may_do_the_least() -> None:
     item = wanted(triggers=(Trigger("in", "a/"),), writes=(("out", "b/"),))
-    policy = desired([item], ACCOUNT, set())["role", role_name(ACCOUNT, "web-hello")]["policy"]
+    policy = desired([item], ACCOUNT, Observed())["role", role_name(ACCOUNT, "web-hello")]["policy"]
     assert policy["Statement"] == [
         {
             "Effect": "Allow",
@@ -123,7 +124,7 @@ def test_the_role_may_do_the_least() -> None:
 def test_functions_share_a_bucket() -> None:
     one = wanted(triggers=(Trigger("uploads", "a/"),))
     two = wanted(node="b", name="web-b", triggers=(Trigger("uploads", "b/"),))
-    found = desired([one, two], ACCOUNT, set())
+    found = desired([one, two], ACCOUNT, Observed())
     assert {item["prefix"] for item in found["notification", "uploads"].values()} == {"a/", "b/"}
     assert planned([one], observed(one, two))[0] == "update notification of bucket uploads"
 
@@ -132,7 +133,7 @@ def test_the_diff_shows_no_secret() -> None:
     before = wanted(environment={"LEVEL": "low"}, secrets={"PW": "geheim-1"})
     after = wanted(environment={"LEVEL": "high"}, secrets={"PW": "geheim-2"})
     there = observed(before)
-    todo = steps(desired([after], ACCOUNT, set()), there)
+    todo = steps(desired([after], ACCOUNT, Observed()), there)
     text = diff(there.resources, after_steps(there.resources, todo), [after])
     assert "geheim" not in str(text)
     assert '"LEVEL": "low"' in text["before"]
