@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .account import ACCOUNT
+
 DEBIAN = "136693071363"
 CANONICAL = "099720109477"
 ROOT_GIB = 8
@@ -35,6 +37,8 @@ def prepare(folder: Path) -> Path:
     path = folder / "amis.json"
     path.write_text(json.dumps(list(all_images()), indent=1), encoding="utf-8")
     os.environ["MOTO_AMIS_PATH"] = str(path)
+    # Else moto looks for each key in the accounts of all partitions, which takes a second to make.
+    os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     return path

@@ -28,6 +28,8 @@ from .tokens import Tokens
 _LOG = logging.getLogger("lab.aws")
 # Functions run for long and call back; objects are many. Their services keep moto's own order.
 _UNLOCKED = ("lambda", "s3", "logs")
+# What never changes, and takes long to write down.
+_CONSTANT = ("DescribeInstanceTypes", "DescribeInstanceTypeOfferings")
 _READING = ("Describe", "Get", "List")
 _RESERVED = 256
 Handler = Callable[[dict[str, Any]], Any]
@@ -66,6 +68,7 @@ class Lab:
         self.clock, self.tokens, self.faults = Clock(), Tokens(), faults.Faults()
         self.calls: list[str] = []
         self.baseline: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self._constant: dict[tuple[tuple[str, str], ...], Answer] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._control: dict[str, Handler] = {
             "faults": self._add_fault,
@@ -127,11 +130,19 @@ class Lab:
             raise Refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
         if call.form != asked:
             write_form(environ, call.form)
-        answer = self._ask_moto(environ)
+        answer = self._answer(call, environ)
         if answer.ok:
             strict.after(call)
         self.tokens.keep(call, asked, answer)
         return answer
+
+    def _answer(self, call: Call, environ: Environ) -> Answer:
+        if call.action not in _CONSTANT:
+            return self._ask_moto(environ)
+        key = (("region", call.region), *sorted(call.form.items()))
+        if key not in self._constant:
+            self._constant[key] = self._ask_moto(environ)
+        return self._constant[key]
 
     def _ask_moto(self, environ: Environ) -> Answer:
         from werkzeug.test import run_wsgi_app
