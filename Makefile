@@ -94,6 +94,10 @@ bench-translate: setup ## CPU time of the translator against bare tosca-parser, 
 bench: bench-translate ## measure the translator, then deployments of 2 to 16 workers, and plot both
 	@mkdir -p build && .venv/bin/python tools/bench.py --plot docs/benchmark.svg --json build/bench.json
 
+.PHONY: bench-aws
+bench-aws: setup ## measure 20, 100 and 500 hosts on AWS (the lab without hosts) against boto3 and Terraform
+	@mkdir -p build && .venv/bin/python tools/bench_aws.py --json build/bench-aws.json
+
 .PHONY: lock
 lock: setup ## pin requirements.txt and requirements-dev.in anew in requirements.lock
 	@tools/lock
