@@ -74,7 +74,7 @@ def is_unclear(error: BaseException) -> bool:
         return False
     if isinstance(error, boto.ClientError):
         return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
-    return isinstance(error, (boto.HTTPClientError, ResponseParserError))
+    return isinstance(error, (boto.HTTPClientError, boto.ConnectionError, ResponseParserError))
 
 
 def explain(error: Exception, action: str) -> HostsError:
@@ -92,7 +92,7 @@ def explain(error: Exception, action: str) -> HostsError:
         return _refused(error, action)
     if isinstance(error, ResponseParserError):
         return HostsError(f"AWS gives no answer that can be read to the call {action}.", "run again later.")
-    if isinstance(error, boto.HTTPClientError):
+    if isinstance(error, (boto.HTTPClientError, boto.ConnectionError)):
         return HostsError(
             f"AWS does not answer the call {action}: {_short(str(error))}.",
             "check the network and AWS_REGION; run again, it goes on where it stopped.",
