@@ -13,6 +13,7 @@ from .._hosts.model import HostsError, Network
 from . import kinds, layout
 from .changes import Changes
 from .cloud import Cloud
+from .errors import RefusedError
 from .kinds import Kind, Resource, tag_specifications
 from .layout import Place
 from .request import Request
@@ -187,9 +188,13 @@ class Networks:
         return gateway
 
     def _attach(self, gateway: str) -> None:
-        self._cloud.remove(
-            "attach_internet_gateway", ("Resource.AlreadyAssociated",), InternetGatewayId=gateway, VpcId=self.vpc
-        )
+        try:
+            self._cloud.call("attach_internet_gateway", InternetGatewayId=gateway, VpcId=self.vpc)
+        except RefusedError:
+            # After a lost answer the second attempt is refused. The codes for that differ: what is there decides.
+            there = self._cloud.there(kinds.GATEWAYS, {"attachment.vpc-id": [self.vpc]})
+            if gateway not in [item["InternetGatewayId"] for item in there]:
+                raise
 
     def _routes(self, part: str, target: Mapping[str, str], subnets: Sequence[Subnet]) -> None:
         """A route table with one default route, for these subnets."""
