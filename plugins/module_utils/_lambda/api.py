@@ -120,14 +120,18 @@ def told(service: str, operation: str) -> Iterator[None]:
     """Turn failures of AWS into HostsError."""
     try:
         yield
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
+        raise _explained(error, service, operation) from None
+
+
+def _explained(error: Exception, service: str, operation: str) -> HostsError:
+    if isinstance(error, ClientError):
         name = "".join(word.capitalize() for word in operation.split("_"))
         text = error_text(error).rstrip(".")
-        hint = _HINTS.get(error_code(error), "")
-        raise HostsError(f"AWS refused {service}:{name}: {text} ({error_code(error)}).", hint) from None
-    except ParamValidationError as error:
-        words = " ".join(str(error).split()).rstrip(".")
-        raise HostsError(f"boto3 does not know this call of AWS: {words}.", "Install a newer boto3.") from None
-    except BotoCoreError as error:
-        hint = "See whether the network, AWS_REGION and the credentials (AWS_*) are right, and run again."
-        raise HostsError(f"AWS did not answer: {str(error).rstrip('.')}.", hint) from None
+        code = error_code(error)
+        return HostsError(f"AWS refused {service}:{name}: {text} ({code}).", _HINTS.get(code, ""))
+    words = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, ParamValidationError):
+        return HostsError(f"boto3 does not know this call of AWS: {words}.", "Install a newer boto3.")
+    hint = "See whether the network, AWS_REGION and the credentials (AWS_*) are right, and run again."
+    return HostsError(f"AWS did not answer: {words}.", hint)

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.continuum.im.plugins.module_utils._lambda.desired import TRUST
 from botocore.exceptions import ClientError
+
+from lab.aws.function_sandbox import Job, run_image
 
 from .conftest import Functions
 
@@ -95,3 +99,23 @@ def test_notifications_without_permission_are_refused(functions: Functions) -> N
     put(entry)
     with pytest.raises(ClientError, match="Configurations overlap"):
         put({**entry, "Id": "a"}, {**entry, "Id": "b"})
+
+
+PODMAN = """#!/bin/sh
+case "$1 $2" in
+"image exists") [ "$3" = localhost/known:1 ] ;;
+"run --rm") shift 2; echo "$@"; echo '{"answer": 1}' ;;
+esac
+"""
+
+
+def test_images_are_run_by_podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "podman").write_text(PODMAN)
+    (tmp_path / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    job = Job(event={"a": 1}, handler="main", seconds=5, memory=128, environment={"WORD": "hi"})
+    done = run_image("localhost/known:1", job)
+    assert (done.payload, done.failed) == ({"answer": 1}, False)
+    assert done.log == '--network none --env WORD=hi localhost/known:1 main {"a": 1}'
+    for image in ("localhost/other:1", "--privileged"):
+        assert run_image(image, job).payload["errorType"] == "Runtime.InvalidImage"
