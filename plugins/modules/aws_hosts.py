@@ -161,7 +161,7 @@ from ansible_collections.continuum.im.plugins.module_utils._aws.absent import ab
 from ansible_collections.continuum.im.plugins.module_utils._aws.connect import connect
 from ansible_collections.continuum.im.plugins.module_utils._aws.lifecycle import rebooted, started, stopped
 from ansible_collections.continuum.im.plugins.module_utils._aws.present import present
-from ansible_collections.continuum.im.plugins.module_utils._aws.request import DEFAULT_NETWORK, Request
+from ansible_collections.continuum.im.plugins.module_utils._aws.request import Request
 from ansible_collections.continuum.im.plugins.module_utils._aws.whereabouts import (
     check_whereabouts,
     write_whereabouts,
@@ -170,10 +170,7 @@ from ansible_collections.continuum.im.plugins.module_utils._hosts.model import H
 from ansible_collections.continuum.im.plugins.module_utils._hosts.options import (
     check_infrastructure,
     hosts_argument_spec,
-    read_groups,
-    read_networks,
-    read_public_key,
-    read_slots,
+    read_wanted,
 )
 from ansible_collections.continuum.im.plugins.module_utils._hosts.result import Outcome
 
@@ -207,15 +204,9 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
     }
     if options["state"] != "present":
         return Request(**common)
-    networks = read_networks(options["networks"]) or (DEFAULT_NETWORK,)
     return Request(
         **common,
-        networks=networks,
-        groups=read_groups(options["groups"], networks),
-        wanted=read_slots(options["instances"]),
-        purge=options["purge"],
-        public_key=read_public_key(options["public_key"]),
-        user=options["user"],
+        **read_wanted(options),
         nat=options["nat"],
         elastic_ips=options["elastic_ips"],
         instance_profile=options["instance_profile"],

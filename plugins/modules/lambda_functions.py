@@ -225,7 +225,7 @@ ansible_facts:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
-from ansible_collections.continuum.im.plugins.module_utils._lambda.api import Api, client_config
+from ansible_collections.continuum.im.plugins.module_utils._lambda.api import Api, api_of
 from ansible_collections.continuum.im.plugins.module_utils._lambda.converge import Outcome, absent, present
 from ansible_collections.continuum.im.plugins.module_utils._lambda.options import (
     check_name,
@@ -245,7 +245,7 @@ def converge(module: AnsibleAWSModule, api: Api) -> Outcome:
 def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(argument_spec=functions_argument_spec(), supports_check_mode=True)
-    api = Api(lambda service: module.client(service, config=client_config()))
+    api = api_of(module)
     try:
         outcome = converge(module, api)
     except HostsError as error:

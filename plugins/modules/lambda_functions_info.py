@@ -61,7 +61,7 @@ resources:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
-from ansible_collections.continuum.im.plugins.module_utils._lambda.api import Api, client_config
+from ansible_collections.continuum.im.plugins.module_utils._lambda.api import api_of
 from ansible_collections.continuum.im.plugins.module_utils._lambda.converge import info
 from ansible_collections.continuum.im.plugins.module_utils._lambda.options import check_name
 from ansible_collections.continuum.im.plugins.module_utils._lambda.plan import title
@@ -71,7 +71,7 @@ def main() -> None:
     """Run the module."""
     spec = {"infrastructure": {"type": "str", "required": True}}
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
-    api = Api(lambda service: module.client(service, config=client_config()))
+    api = api_of(module)
     try:
         outcome = info(api, check_name(module.params["infrastructure"]))
     except HostsError as error:

@@ -176,16 +176,13 @@ from ansible_collections.continuum.im.plugins.module_utils._hosts.model import H
 from ansible_collections.continuum.im.plugins.module_utils._hosts.options import (
     check_infrastructure,
     hosts_argument_spec,
-    read_groups,
-    read_networks,
-    read_public_key,
-    read_slots,
+    read_wanted,
 )
 from ansible_collections.continuum.im.plugins.module_utils._hosts.result import Outcome
 from ansible_collections.continuum.im.plugins.module_utils._local.engine import EngineError, find_engine
 from ansible_collections.continuum.im.plugins.module_utils._local.lifecycle import absent, rebooted, started, stopped
 from ansible_collections.continuum.im.plugins.module_utils._local.present import present
-from ansible_collections.continuum.im.plugins.module_utils._local.request import DEFAULT_NETWORK, Request
+from ansible_collections.continuum.im.plugins.module_utils._local.request import Request
 from ansible_collections.continuum.im.plugins.module_utils._local.snapshot import snapshot
 
 ACTIONS = {
@@ -219,15 +216,9 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
     if options["state"] != "present":
         chosen = {"hosts": tuple(options["hosts"]), "snapshot": options["snapshot"]}
         return Request(infrastructure, timeout=options["timeout"], check=check, **chosen)
-    networks = read_networks(options["networks"]) or (DEFAULT_NETWORK,)
     return Request(
         infrastructure=infrastructure,
-        networks=networks,
-        groups=read_groups(options["groups"], networks),
-        wanted=read_slots(options["instances"]),
-        purge=options["purge"],
-        public_key=read_public_key(options["public_key"]),
-        user=options["user"],
+        **read_wanted(options),
         timeout=options["timeout"],
         registry=options["registry"],
         publish_address=options["publish_address"],

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._hosts.model import Group, Network, Slot
-
-DEFAULT_NETWORK = Network("default")
+from .._hosts.model import DEFAULT_NETWORK, Group, Network, Slot
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class Network:
     proxy: Mapping[str, str] | None = None
 
 
+# The network of hosts whose template names none.
+DEFAULT_NETWORK = Network("default")
+
+
 @dataclass(frozen=True)
 class Port:
     """A range of ports that the outside may reach."""

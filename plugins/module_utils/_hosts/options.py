@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .model import Group, Host, HostsError, Network, Port, Slot, Volume
+from .model import DEFAULT_NETWORK, Group, Host, HostsError, Network, Port, Slot, Volume
 
 INFRASTRUCTURE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 NODE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
@@ -121,6 +121,22 @@ def read_groups(items: list[Mapping[str, Any]], networks: tuple[Network, ...]) -
         if unknown:
             raise HostsError(f"Group {group.node} names the network {unknown[0]!r}, which does not exist.")
     return groups
+
+
+def read_wanted(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what O(state=present) wants in any cloud, checked, by the names of the fields of a request.
+
+    Raises HostsError.
+    """
+    networks = read_networks(options["networks"]) or (DEFAULT_NETWORK,)
+    return {
+        "networks": networks,
+        "groups": read_groups(options["groups"], networks),
+        "wanted": read_slots(options["instances"]),
+        "purge": options["purge"],
+        "public_key": read_public_key(options["public_key"]),
+        "user": options["user"],
+    }
 
 
 def read_slots(items: list[Mapping[str, Any]] | None) -> tuple[Slot, ...] | None:

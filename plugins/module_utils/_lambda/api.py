@@ -44,6 +44,13 @@ def client_config() -> Any:
     return Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=70)
 
 
+def api_of(module: Any) -> Api:
+    """Return the API for an AnsibleAWSModule; the module fails when no region is chosen."""
+    if not module.region:
+        module.fail_json(msg="No region is chosen. Hint: Set AWS_REGION, for example to eu-west-1.")
+    return Api(lambda service: module.client(service, config=client_config()))
+
+
 def error_code(error: BaseException) -> str:
     """Return AWS's code of an error, "" when it has none."""
     response = getattr(error, "response", None)

@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._hosts.model import Group, Network, Slot
-
-DEFAULT_NETWORK = Network("default")
+from .._hosts.model import DEFAULT_NETWORK, Group, Network, Slot
 
 
 @dataclass(frozen=True)
