@@ -210,6 +210,12 @@ def test_the_module_as_ansible_runs_it(functions: Functions) -> None:
     assert functions.module(state="absent")["left"] == []
 
 
+def test_a_region_is_needed(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setitem(functions.lab.environment, name, "")
+    assert "Hint: Set AWS_REGION" in functions.module(functions=[])["msg"]
+
+
 def test_a_module_without_an_account_says_so(functions: Functions) -> None:
     functions.lab.add_fault("denied", "ListFunctions", count=-1)
     refused = functions.module(functions=[])
