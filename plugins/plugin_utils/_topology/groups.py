@@ -84,6 +84,11 @@ def _by_endpoint(
     return public, ("private",)
 
 
+def _listed(value: Any) -> list[Any]:
+    """Return a list; one value stands for a list of it."""
+    return value if isinstance(value, list) else [] if value in (None, "") else [value]
+
+
 def _hosted(resolver: Resolver) -> dict[str, list[Node]]:
     """Return the software nodes of every Compute."""
     result: dict[str, list[Node]] = {}
@@ -105,13 +110,13 @@ def _group(
     own = resolver.capability_of(node, "endpoint")
     public, networks = place
     hostname, domain = _names(resolver, node, interfaces.dns_name or _text(own.get("dns_name")))
-    names = [*(own.get("additional_dns_names") or []), *interfaces.dns_names]
+    names = [*_listed(own.get("additional_dns_names")), *interfaces.dns_names]
     additional = [_text(own.get("additional_ip")), *interfaces.additional_ips]
     return HostGroup(
         node=node.name,
         instance_name=_text(resolver.property_of(node, "instance_name")) or node.name,
         count=_count(resolver, node),
-        remove=tuple(int(item) for item in resolver.capability_of(node, "scalable").get("removal_list") or []),
+        remove=tuple(int(item) for item in _listed(resolver.capability_of(node, "scalable").get("removal_list"))),
         hostname=hostname,
         domain=domain,
         public=public,

@@ -16,7 +16,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._describe.text import
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError
 from ansible_collections.continuum.im.plugins.plugin_utils._project.write import render
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, World, fetch_recipes, translate
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.unit
@@ -129,7 +129,11 @@ def scalars(node: yaml.Node | None) -> list[yaml.ScalarNode]:
     return found
 
 
+FRONT = ("topology_template", "node_templates", "front", "capabilities")
+
+
 @SETTINGS
+@example((*FRONT, "endpoint", "properties", "additional_dns_names"), 1, False)
 @given(st.sampled_from(PLACES), VALUES, st.booleans())
 def test_one_place_with_anything(tmp_path: Path, place: tuple[Any, ...], value: Any, rename: bool) -> None:
     translated(yaml.safe_dump(changed(place, value, rename), sort_keys=False), {}, tmp_path)
