@@ -74,7 +74,7 @@ lint-fast: setup ## formatting, style, types, layers: seconds
 lint: lint-fast ## all gates: ansible-lint, changelog, documentation, ansible-test sanity
 	.venv/bin/ansible-lint --offline
 	.venv/bin/antsibull-changelog lint
-	.venv/bin/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+	.venv/bin/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs all .
 	tests/run_sanity.sh
 
 .PHONY: format

@@ -36,6 +36,10 @@ git ls-files -z --cached --others --exclude-standard -- . ':!.ci' ':!service' ':
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
 done | tar --create --null --files-from=- | tar --extract --directory "$target"
 
+# The collections that ours builds on, as a user has them beside it.
+site=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+cp -r "$site/ansible_collections/amazon" "$work/ansible_collections/"
+
 cd "$target"
 version=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ansible-test sanity --local --python "$version" --color no --truncate 0 "$@"

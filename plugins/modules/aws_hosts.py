@@ -163,6 +163,7 @@ from ansible_collections.continuum.im.plugins.module_utils._aws.lifecycle import
 from ansible_collections.continuum.im.plugins.module_utils._aws.present import present
 from ansible_collections.continuum.im.plugins.module_utils._aws.request import Request
 from ansible_collections.continuum.im.plugins.module_utils._aws.whereabouts import (
+    alone,
     check_whereabouts,
     write_whereabouts,
 )
@@ -214,6 +215,18 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
     )
 
 
+def run(module: AnsibleAWSModule, request: Request) -> Outcome:
+    """Do what the module was asked for, once at a time. Raises HostsError."""
+    whereabouts = module.params["whereabouts_file"]
+    cloud = connect(module)
+    with alone(whereabouts, request):
+        check_whereabouts(whereabouts, request.infrastructure, cloud.region)
+        if module.params["state"] == "present" and not request.check:
+            write_whereabouts(whereabouts, cloud.region)
+        outcome: Outcome = ACTIONS[module.params["state"]](cloud, request)
+    return outcome
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(
@@ -223,11 +236,7 @@ def main() -> None:
     )
     try:
         request = read_request(module.params, module.check_mode)
-        cloud = connect(module)
-        check_whereabouts(module.params["whereabouts_file"], request.infrastructure, cloud.region)
-        if module.params["state"] == "present" and not request.check:
-            write_whereabouts(module.params["whereabouts_file"], cloud.region)
-        outcome: Outcome = ACTIONS[module.params["state"]](cloud, request)
+        outcome = run(module, request)
     except HostsError as error:
         module.fail_json(msg=str(error))
     for warning in outcome.warnings:

@@ -84,8 +84,9 @@ from ansible_collections.continuum.im.plugins.module_utils._aws.connect import c
 from ansible_collections.continuum.im.plugins.module_utils._aws.seen import observe
 from ansible_collections.continuum.im.plugins.module_utils._aws.waiting import with_jumps
 from ansible_collections.continuum.im.plugins.module_utils._aws.whereabouts import check_whereabouts
+from ansible_collections.continuum.im.plugins.module_utils._hosts.choose import choose_hosts
 from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
-from ansible_collections.continuum.im.plugins.module_utils._hosts.options import check_infrastructure, chosen
+from ansible_collections.continuum.im.plugins.module_utils._hosts.options import check_infrastructure
 from ansible_collections.continuum.im.plugins.module_utils._hosts.result import instances
 
 
@@ -105,7 +106,7 @@ def main() -> None:
         check_whereabouts(module.params["whereabouts_file"], name, cloud.region)
         seen = observe(cloud, name, kinds.ALL)
         hosts = with_jumps(seen.hosts)
-        some = chosen(hosts, module.params["hosts"])
+        some = choose_hosts(hosts, module.params["hosts"])
     except HostsError as error:
         module.fail_json(msg=str(error))
     facts = {"im_instances": instances(hosts), "im_surplus": []}

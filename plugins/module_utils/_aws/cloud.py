@@ -64,6 +64,10 @@ class Cloud:
                 answer = self._client("ec2", action)(**arguments)
                 return dict(answer[result]) if result else answer
             except Exception as error:
+                # Another run may have made it a moment ago: what has a name of its own is there once.
+                there = find() if code_of(error).endswith(".Duplicate") else None
+                if there is not None:
+                    return there
                 self._give_up(error, action, attempt)
                 found = self._look(find) if is_unclear(error) else None
                 if found is not None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .._hosts.choose import choose_hosts
 from .._hosts.model import RUNNING, STOPPED, Host, HostsError
-from .._hosts.options import chosen
 from .._hosts.result import Outcome, host_line, instances
 from . import kinds
 from .cloud import Cloud
@@ -87,7 +87,7 @@ def _choose(cloud: Cloud, request: Request) -> tuple[list[Host], list[Host]]:
     hosts = list_hosts(cloud, request.infrastructure)
     if request.hosts and not hosts:
         raise HostsError(f"{request.infrastructure} has no hosts in {cloud.region}.", "check the name and AWS_REGION.")
-    return hosts, chosen(hosts, request.hosts)
+    return hosts, choose_hosts(hosts, request.hosts)
 
 
 def _switched(hosts: Sequence[Host], moving: Sequence[Host], state: str) -> Outcome:

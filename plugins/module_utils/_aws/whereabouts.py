@@ -1,14 +1,48 @@
 # Copyright (c) 2026, the continuum.im authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which region an infrastructure is in, written beside its key: one who destroys in another region is told."""
+"""What is kept beside the key of an infrastructure: its region, so that one who destroys in another one is told, and a
+lock, so that two runs do not disturb each other."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from .._hosts.model import HostsError
+from .request import Request
+
+
+@contextlib.contextmanager
+def alone(path: str | None, request: Request) -> Iterator[None]:
+    """Keep other runs on this controller away from an infrastructure meanwhile; raises HostsError when one goes on.
+
+    A run that was killed may live on for a while in its module: Ansible starts those in sessions of their own.
+    """
+    folder = Path(path).parent if path else None
+    if request.check or folder is None or not folder.is_dir():
+        yield
+        return
+    with (folder / ".aws.lock").open("w", encoding="utf-8") as file:
+        end = time.monotonic() + request.timeout
+        while not _locked(file):
+            if time.monotonic() > end:
+                raise HostsError(f"Another run changes {request.infrastructure}.", "wait for its end, or end it.")
+            time.sleep(0.5)
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def check_whereabouts(path: str | None, infrastructure: str, region: str) -> None:

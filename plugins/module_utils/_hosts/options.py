@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from .model import DEFAULT_NETWORK, Group, Host, HostsError, Network, Port, Slot, Volume
+from .model import DEFAULT_NETWORK, Group, HostsError, Network, Port, Slot, Volume
 
 INFRASTRUCTURE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 NODE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
@@ -142,27 +142,6 @@ def read_wanted(options: Mapping[str, Any]) -> dict[str, Any]:
 def read_slots(items: list[Mapping[str, Any]] | None) -> tuple[Slot, ...] | None:
     """Return the exact list of wanted hosts, None when there is none."""
     return None if items is None else tuple(Slot(**item) for item in items)
-
-
-def chosen(hosts: Iterable[Host], wanted: Sequence[str]) -> list[Host]:
-    """Return the hosts that are named by a name or a number, all when none is.
-
-    Raises HostsError for one that is not there.
-    """
-    there = list(hosts)
-    if not wanted:
-        return there
-    by_word: dict[str, Host] = {}
-    for host in there:
-        words = {host.name, str(host.id), host.facts.get("hostname"), host.facts.get("fqdn"), host.cloud_id}
-        for word in words:
-            if word:
-                by_word.setdefault(str(word), host)
-    unknown = [word for word in wanted if word not in by_word]
-    if unknown:
-        names = ", ".join(host.name for host in there) or "no host at all"
-        raise HostsError(f"There is no host {unknown[0]!r}.", f"there is {names}.")
-    return list({by_word[word].id: by_word[word] for word in wanted}.values())
 
 
 def read_public_key(text: str | None) -> str:

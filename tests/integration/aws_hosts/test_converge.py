@@ -127,7 +127,7 @@ def test_stop_and_start(world: World) -> None:
 
 def test_a_host_that_is_not_there_is_refused(world: World) -> None:
     world.deploy()
-    with pytest.raises(HostsError, match=f"no host 'nobody'.*{NAME}-wn-1"):
+    with pytest.raises(HostsError, match=f"no host nobody.*{NAME}-wn-1"):
         world.stop("nobody")
 
 

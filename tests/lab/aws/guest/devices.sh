@@ -14,5 +14,11 @@ while read -r device number link; do
         [ -b "$node" ] || mknod -m 0660 "$node" b 7 "$number"
     done
     ln -sfn "../../${device#/dev/}" "$links/$link"
+    # What udev does elsewhere, so that /etc/fstab finds file systems by their UUID.
+    uuid=$(blkid -p -s UUID -o value "$device" 2>/dev/null)
+    if [ -n "$uuid" ]; then
+        mkdir -p /dev/disk/by-uuid
+        ln -sfn "../../${device#/dev/}" "/dev/disk/by-uuid/$uuid"
+    fi
 done <$wanted
 cat $wanted >$known
