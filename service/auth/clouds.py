@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records of clouds become the cloud of a run and its environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from ..errors import BadRequest
+from .records import SERVICE, Record
+
+NO_CLOUDS = (SERVICE, "VMRC", "EGIIS", "Vault")
+# Types of the reference that this service does not have (yet): they are named in the error.
+_REFERENCE = (
+    "Azure GCE OpenStack EGI Kubernetes KubeVirt Docker Lambda OSCAR OpenNebula CloudStack Linode Orange vSphere "
+    "LibCloud"
+).split()
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+
+
+@dataclass(frozen=True)
+class CloudAccess:
+    """A cloud and what a run needs to enter it. `type` and `host` are shown, `cloud` is the collection's name."""
+
+    cloud: str
+    id: str
+    type: str
+    host: str = ""
+    port: int | None = None
+    endpoint: str = "http://:80"
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+def cloud_records(records: Sequence[Record]) -> list[Record]:
+    """Return the records that name clouds, in their order."""
+    return [record for record in records if record.get("type") and record["type"] not in NO_CLOUDS]
+
+
+def find_cloud(records: Sequence[Record], wanted: str = "", default: str = "", dummy: bool = False) -> CloudAccess:
+    """Return the cloud with the id `wanted`, else that of the first record, else the default one.
+
+    Raises `BadRequest` when there is none, or when it is of a type that is not supported.
+    """
+    found = cloud_records(records)
+    if wanted:
+        record = next((item for item in found if item.get("id") == wanted), None)
+        if record is not None:
+            return read_cloud(record, dummy)
+        if default and wanted == default:
+            return _default(default)
+        raise BadRequest(f"No auth data for cloud with ID: {wanted[:100]}")
+    if found:
+        return read_cloud(found[0], dummy)
+    if default:
+        return _default(default)
+    raise BadRequest("No cloud provider available")
+
+
+def read_cloud(record: Record, dummy: bool = False) -> CloudAccess:
+    """Return the cloud of one record. Raises `BadRequest`."""
+    kind = record.get("type", "")
+    reader = _READERS.get(kind)
+    if reader is None or (kind == "Dummy" and not dummy):
+        more = (
+            "it exists, but not here yet"
+            if kind in _REFERENCE
+            else "known: " + ", ".join(sorted(set(_READERS) - {"Dummy"}))
+        )
+        raise BadRequest(f"Cloud provider not supported: {kind[:60]} ({more})")
+    return reader(record)
+
+
+def _default(name: str) -> CloudAccess:
+    return CloudAccess(name, name, {"local": "Local", "static": "Static", "aws": "EC2"}.get(name, name.capitalize()))
+
+
+def _place(record: Record) -> tuple[str, int | None, str]:
+    """Return host, port and address; parts that cannot be read are left out."""
+    text = record.get("host", "").strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}", scheme="http")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "", None, "http://:80"
+    return host, port, f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}{parts.path}"
+
+
+def _plain(cloud: str, kind: str) -> Callable[[Record], CloudAccess]:
+    def read(record: Record) -> CloudAccess:
+        host, port, endpoint = _place(record)
+        return CloudAccess(cloud, record.get("id", kind.lower()), kind, host, port, endpoint)
+
+    return read
+
+
+def _aws(record: Record) -> CloudAccess:
+    missing = [key for key in ("username", "password") if not record.get(key)]
+    if missing:
+        raise BadRequest(f"No correct auth data has been specified to EC2.: {', '.join(missing)}")
+    environment = {"AWS_ACCESS_KEY_ID": record["username"], "AWS_SECRET_ACCESS_KEY": record["password"]}
+    if record.get("token"):
+        environment["AWS_SESSION_TOKEN"] = record["token"]
+    region = record.get("region", "")
+    if region:
+        if not _REGION.fullmatch(region):
+            raise BadRequest("The 'region' of an EC2 record is for example eu-west-1.")
+        environment["AWS_REGION"] = region
+    host, port, endpoint = _place(record)
+    return CloudAccess("aws", record.get("id", "ec2"), "EC2", host, port, endpoint, environment)
+
+
+_READERS: dict[str, Callable[[Record], CloudAccess]] = {
+    "Dummy": _plain("dummy", "Dummy"),
+    "EC2": _aws,
+    "Local": _plain("local", "Local"),
+    "Static": _plain("static", "Static"),
+}
