@@ -13,7 +13,7 @@ from .model import Host
 
 INSTANCE_KEYS = (
     "id", "node", "cloud_id", "name", "hostname", "fqdn", "state", "public_ip", "private_ip", "user", "fresh", "shares",
-    "ports", "cpus", "memory", "disks", "jump",
+    "ports", "cpus", "memory", "disks", "jump", "ssh_address", "ssh_port",
 )  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     "public_ip": None,
@@ -23,6 +23,8 @@ _DEFAULTS: dict[str, Any] = {
     "ports": [],
     "disks": [],
     "jump": None,
+    "ssh_address": None,
+    "ssh_port": 22,
 }
 
 

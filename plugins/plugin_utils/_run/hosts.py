@@ -53,7 +53,12 @@ def is_reachable(instance: Instance) -> bool:
 
 def host_address(instance: Instance) -> Any:
     """Return the address at which the controller, or the host's jump host, reaches a host."""
-    return instance.get("public_ip") or instance.get("private_ip")
+    return instance.get("ssh_address") or instance.get("public_ip") or instance.get("private_ip")
+
+
+def ssh_port(instance: Instance) -> int:
+    """Return the port at which the SSH server of a host listens."""
+    return int(instance.get("ssh_port") or 22)
 
 
 def hosts_file(instances: list[Instance]) -> str:
@@ -85,6 +90,7 @@ def ssh_config(instances: list[Instance], key_file: str) -> str:
         lines.append(f"Host {' '.join(names)}")
         options = {
             "HostName": host_address(item),
+            **({"Port": ssh_port(item)} if ssh_port(item) != 22 else {}),
             "User": item.get("user"),
             "IdentityFile": key_file,
             **_host_key(item, key_file),
@@ -118,6 +124,7 @@ def _entry(
         "name": item["name"],
         "groups": groups,
         "address": host_address(item),
+        "port": ssh_port(item),
         "user": item.get("user"),
         "ssh": " ".join(words),
         "retries": _JUMP_RETRIES if jump is not None else 0,
@@ -148,6 +155,7 @@ def _through(jump: Instance, key_file: str) -> str:
     socket = f"{key_file.rpartition('/')[0]}/jump-{_mark(jump)}"
     if len(socket) <= _MOST_SOCKET_PATH:
         options |= {"ControlMaster": "auto", "ControlPersist": "60s", "ControlPath": socket}
+    options |= {"Port": str(ssh_port(jump))} if ssh_port(jump) != 22 else {}
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     command = shlex.join(["ssh", "-F", "none", *words, "-l", str(jump.get("user")), str(host_address(jump))])
     return command.replace("%", "%%") + " -W [%h]:%p"

@@ -34,10 +34,13 @@ def resolve(name: str, port: int) -> list[str]:
 
 
 class Policy:
-    """Says which address a request may be connected to: `hosts` are the addresses of the infrastructure."""
+    """Says which address a request may be connected to.
 
-    def __init__(self, hosts: Iterable[str], names: Resolve = resolve) -> None:
-        self._hosts = {str(ipaddress.ip_address(address)) for address in hosts if address}
+    `hosts` are the addresses of the infrastructure, each with the port of its SSH server.
+    """
+
+    def __init__(self, hosts: Iterable[tuple[str, int]], names: Resolve = resolve) -> None:
+        self._hosts = {(str(ipaddress.ip_address(address)), port) for address, port in hosts if address}
         self._resolve = names
 
     def address(self, name: str, port: int) -> str:
@@ -47,7 +50,7 @@ class Policy:
         changes nothing.
         """
         name = name.strip("[]")
-        if port == 22 and name in self._hosts:
+        if (name, port) in self._hosts:
             return name
         if port not in _WEB_PORTS:
             raise PermissionError(

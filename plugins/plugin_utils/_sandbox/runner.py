@@ -172,22 +172,25 @@ def _jump_words(job: Job) -> list[str]:
     return ["ssh", "-F", config, *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
 
 
-def addresses(hosts: list[dict[str, Any]]) -> list[str]:
-    """Return what the relay lets through.
+def addresses(hosts: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Return what the relay lets through: addresses, each with the port of SSH.
 
     Not the addresses of hosts that are reached through another one: near the controller another machine may have them.
     """
     there = {item.get("name") for item in hosts}
     direct = [item for item in hosts if not item.get("jump") or item["jump"] not in there]
-    found = [item.get("public_ip") or item.get("private_ip") for item in direct]
-    return [str(address) for address in found if address]
+    return [(_address(item), int(item.get("ssh_port") or 22)) for item in direct if _address(item)]
 
 
 def jumps(hosts: list[dict[str, Any]]) -> dict[str, str]:
     """Return the name of the host through which an address is reached."""
     there = {item.get("name") for item in hosts}
     behind = [item for item in hosts if item.get("jump") and item["jump"] in there]
-    return {str(item.get("public_ip") or item.get("private_ip")): str(item["jump"]) for item in behind}
+    return {_address(item): str(item["jump"]) for item in behind}
+
+
+def _address(item: dict[str, Any]) -> str:
+    return str(item.get("ssh_address") or item.get("public_ip") or item.get("private_ip") or "")
 
 
 def _follow(words: list[str], environment: Mapping[str, str], show: Callable[[str], None]) -> int:

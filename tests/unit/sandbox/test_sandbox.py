@@ -34,7 +34,7 @@ NAMES = {"www.example.org": ["93.184.216.34"], "inside.example.org": ["10.0.0.9"
 
 
 def policy() -> Policy:
-    return Policy(["10.0.0.5", "fd00::5"], lambda name, _port: NAMES.get(name, [name]))
+    return Policy([("10.0.0.5", 22), ("fd00::5", 22), ("10.0.0.7", 2222)], lambda name, _port: NAMES.get(name, [name]))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,7 @@ def policy() -> Policy:
         ("[fd00::5]", 22, "fd00::5"),
         ("www.example.org", 443, "93.184.216.34"),
         ("93.184.216.34", 80, "93.184.216.34"),
+        ("10.0.0.7", 2222, "10.0.0.7"),
     ],
 )
 def test_let_through(name: str, port: int, address: str) -> None:
@@ -55,6 +56,8 @@ def test_let_through(name: str, port: int, address: str) -> None:
     [
         ("10.0.0.6", 22),
         ("10.0.0.5", 80),
+        ("10.0.0.7", 22),
+        ("10.0.0.5", 2222),
         ("127.0.0.1", 22),
         ("127.0.0.1", 443),
         ("169.254.169.254", 80),
@@ -182,12 +185,16 @@ BEHIND = {"name": "t-wn-1", "public_ip": None, "private_ip": "10.0.0.6", "jump":
 
 
 def test_hosts_behind_another_are_not_reached_directly() -> None:
-    assert addresses([FRONT, BEHIND]) == ["198.51.100.7"]
+    assert addresses([FRONT, BEHIND]) == [("198.51.100.7", 22)]
     assert jumps([FRONT, BEHIND]) == {"10.0.0.6": "t-front-0"}
 
 
+def test_hosts_with_an_address_of_their_own_for_ssh() -> None:
+    assert addresses([{**FRONT, "ssh_address": "10.0.0.5", "ssh_port": 2222}]) == [("10.0.0.5", 2222)]
+
+
 def test_a_jump_host_that_is_gone_is_not_used() -> None:
-    assert addresses([BEHIND]) == ["10.0.0.6"]
+    assert addresses([BEHIND]) == [("10.0.0.6", 22)]
     assert jumps([BEHIND]) == {}
 
 

@@ -219,6 +219,18 @@ def test_names_of_hosts() -> None:
     )
 
 
+def test_a_host_whose_ssh_is_elsewhere() -> None:
+    item = host(0, "front", ssh_address="192.0.2.9", ssh_port=2222, public_ip="198.51.100.7")
+    entry = inventory_hosts([item], [], [], "static", "/k/id")[0]
+    assert (entry["address"], entry["port"], entry["public_ip"]) == ("192.0.2.9", 2222, "198.51.100.7")
+    text = ssh_config([item, host(1, "wn", jump=item["name"])], "/k/id")
+    assert "    HostName 192.0.2.9\n    Port 2222\n" in text
+    assert text.count("Port ") == 1
+    behind = inventory_hosts([item, host(1, "wn", jump=item["name"])], [], [], "static", "/k/id")[1]
+    assert "Port=2222" in behind["ssh"]
+    assert behind["port"] == 22
+
+
 def test_ssh_configuration() -> None:
     text = ssh_config(THREE[:1], "/k/t/id")
     names = ["t-front-0", "slurmserver", "vnode-0", "slurmserver.localdomain", "vnode-0.localdomain", "10.0.0.0"]
