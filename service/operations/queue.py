@@ -122,10 +122,25 @@ def note(session: Session, operation: Operation, message: str, status: str = "in
     )
 
 
-def claim(session: Session, worker: str, at: datetime | None = None, lease_seconds: float = 30.0) -> Operation | None:
-    """Return an operation that now belongs to `worker`, None when there is nothing to do. Commit before work begins."""
+def copy_event(row: Event) -> Event:
+    """Return a new row like one that a session has failed to write."""
+    names = ("infrastructure_id", "operation_id", "generation", "at", "phase", "host", "task", "status", "seconds")
+    return Event(**{name: row.__dict__[name] for name in (*names, "message")})
+
+
+def claim(
+    session: Session,
+    worker: str,
+    at: datetime | None = None,
+    lease_seconds: float = 30.0,
+    operation_id: int | None = None,
+) -> Operation | None:
+    """Return an operation that now belongs to `worker`, None when there is nothing to do. Commit before work begins.
+
+    With `operation_id` only that one is taken.
+    """
     at = at or now()
-    for found in _candidates(session, at):
+    for found in _candidates(session, at, operation_id):
         taken = session.execute(
             update(Operation)
             .where(Operation.id == found.id, Operation.fence == found.fence, Operation.state == found.state)
@@ -147,7 +162,7 @@ def claim(session: Session, worker: str, at: datetime | None = None, lease_secon
     return None
 
 
-def _candidates(session: Session, at: datetime) -> list[Operation]:
+def _candidates(session: Session, at: datetime, only: int | None) -> list[Operation]:
     """Return operations that may be claimed: only ever the first unfinished one of an infrastructure."""
     first = (
         select(func.min(Operation.id))
@@ -160,7 +175,7 @@ def _candidates(session: Session, at: datetime) -> list[Operation]:
         (Operation.state == "running") & (Operation.lease_until < at),
     )
     query = select(Operation).where(Operation.id.in_(first), ready).order_by(Operation.id).limit(_LOOKED_AT)
-    return list(session.scalars(query))
+    return list(session.scalars(query if only is None else query.where(Operation.id == only)))
 
 
 def heartbeat(session: Session, operation_id: int, fence: int, lease_seconds: float = 30.0) -> Sign:
@@ -191,10 +206,21 @@ def finish(
     )
 
 
-def release(session: Session, operation_id: int, fence: int, reason: str, seconds: float) -> bool:
-    """Put a claimed operation back into the queue for at least some seconds; False when it belongs to somebody else."""
+def release(session: Session, operation_id: int, fence: int, reason: str, seconds: float, counts: bool = True) -> bool:
+    """Put a claimed operation back into the queue for at least some seconds; False when it belongs to somebody else.
+
+    Unless it `counts`, the attempt is taken back.
+    """
     later = now() + timedelta(seconds=seconds)
-    values = {"state": "queued", "reason": reason, "lease_until": None, "not_before": later, "worker": ""}
+    values: dict[str, Any] = {
+        "state": "queued",
+        "reason": reason,
+        "lease_until": None,
+        "not_before": later,
+        "worker": "",
+    }
+    if not counts:
+        values["attempts"] = Operation.attempts - 1
     return _move(session, operation_id, fence, values)
 
 

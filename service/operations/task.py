@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run needs to know, taken out of the database in one go, and the private folder that it works in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import is_secret_input
+
+from ..config import Config
+from .queue import CONFIGURING
+
+_PLAYBOOKS = {**dict.fromkeys(CONFIGURING, "deploy"), "delete": "destroy"}
+# Of the environment of the service runs get these; everything else might be a secret of the service.
+_TAKEN_OVER = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CONTINUUM_SITE", "VIRTUAL_ENV"),
+    *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+)
+_TAKEN_OVER_PREFIXES = ("ANSIBLE_", "LC_", "CONTAINERS_")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One operation and its infrastructure at the time when the run begins. `inputs` may hold secrets."""
+
+    operation_id: int
+    fence: int
+    attempts: int
+    kind: str
+    arguments: Mapping[str, Any]
+    infrastructure_id: str
+    name: str
+    cloud: str
+    template: str
+    generation: int
+    request_id: str = ""
+    user: str = ""
+    credentials: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    wanted: list[dict[str, Any]] | None = None
+
+    @property
+    def playbook(self) -> str:
+        """The playbook of the collection that carries the operation out."""
+        return _PLAYBOOKS.get(self.kind, self.kind)
+
+    @property
+    def configures(self) -> bool:
+        """True when hosts are configured in it."""
+        return self.kind in CONFIGURING
+
+    def variables(self, template: str) -> dict[str, Any]:
+        """Return the extra variables of the playbook; `template` is the file of the template."""
+        found: dict[str, Any] = {"infrastructure": self.name, "cloud": self.cloud}
+        if self.configures:
+            found |= {"template": template, "inputs": dict(self.inputs)}
+            found |= {name: self.options[name] for name in ("images", "sizes") if self.options.get(name)}
+            if self.wanted is not None:
+                found["instances"] = self.wanted
+            found["reconfigure"] = bool(self.arguments.get("reconfigure", self.kind == "reconfigure"))
+        elif self.kind == "snapshot":
+            found |= {"host": str(self.arguments["vm_id"]), "snapshot": str(self.arguments.get("name") or "")}
+        elif self.kind != "delete" and self.arguments.get("hosts"):
+            found["host"] = [str(item) for item in self.arguments["hosts"]]
+        return found
+
+    def secrets(self, environment: Mapping[str, str]) -> list[str]:
+        """Return the texts that must not be seen anywhere: credentials and secret inputs."""
+        inputs = [value for name, value in self.inputs.items() if is_secret_input(str(name), {})]
+        return [text for value in (*environment.values(), *inputs) for text in _texts(value)]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+
+
+def environment_of_runs(config: Config, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that every run gets: nothing of the service's own secrets."""
+    repository = Path(__file__).resolve().parents[2]
+    found = {
+        name: value for name, value in given.items() if name in _TAKEN_OVER or name.startswith(_TAKEN_OVER_PREFIXES)
+    }
+    collections = repository / "collections"
+    if collections.is_dir():
+        known = [item for item in found.get("ANSIBLE_COLLECTIONS_PATH", "").split(":") if item]
+        found["ANSIBLE_COLLECTIONS_PATH"] = ":".join(dict.fromkeys([str(collections), *known]))
+        found.setdefault("ANSIBLE_CONFIG", str(repository / "ansible.cfg"))
+    return {**found, "LC_ALL": "C.UTF-8", "CONTINUUM_HOME": config.home, "ANSIBLE_NOCOLOR": "1"}
+
+
+def old_folders(config: Config, infrastructure_id: str) -> list[Path]:
+    """Return the private folders that runs of an infrastructure have left behind."""
+    return list(config.run_folder.glob(f"op-{infrastructure_id}-*"))
+
+
+@contextmanager
+def private_folder(config: Config, task: Task) -> Iterator[Path]:
+    """Give an empty folder that only we can enter; it is removed at the end, as is what dead workers left behind."""
+    for left in old_folders(config, task.infrastructure_id):
+        shutil.rmtree(left, ignore_errors=True)
+    config.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = config.run_folder / f"op-{task.infrastructure_id}-{task.operation_id}-{task.fence}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_private(path: Path, text: str) -> Path:
+    """Write a file that only its owner can read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def write_inputs(folder: Path, task: Task) -> Path:
+    """Write template and extra variables of a run; return the file of the variables."""
+    template = write_private(folder / "template.yaml", task.template)
+    return write_private(folder / "variables.json", json.dumps(task.variables(str(template))))
