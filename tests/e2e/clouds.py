@@ -25,7 +25,8 @@ class CloudUnderTest:
 
     `slow`: `make test` leaves out the runs that are killed in a late phase. `sizes_disks`: volumes are devices of the
     size that was asked for. `closes_ports`: what no template opened cannot be reached. `hides_private_hosts`: hosts
-    without a public address are reached through another one.
+    without a public address are reached through another one. `has_inventory`: projects bring an inventory that asks the
+    cloud.
     """
 
     name = ""
@@ -33,6 +34,7 @@ class CloudUnderTest:
     sizes_disks = True
     closes_ports = True
     hides_private_hosts = True
+    has_inventory = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,6 +62,10 @@ class CloudUnderTest:
     def door(self, instance: Instance, port: int) -> tuple[str, int]:
         """Return where this machine reaches a port that the template opened."""
         return str(instance["public_ip"]), port
+
+    def forget_image(self, image: str) -> None:
+        """Remove an image that was made of a host: infrastructures do not take it along when they go."""
+        raise NotImplementedError
 
     def trouble(self) -> str:
         """Return what to look at when a test fails."""
@@ -90,6 +96,7 @@ class Local(CloudUnderTest):
     sizes_disks = False
     closes_ports = False
     hides_private_hosts = False
+    has_inventory = False
 
     @staticmethod
     def missing() -> str:
@@ -104,6 +111,9 @@ class Local(CloudUnderTest):
     def door(self, instance: Instance, port: int) -> tuple[str, int]:
         (found,) = [item for item in instance["ports"] if item["target"] == port]
         return str(found["host_address"]), int(found["host_port"])
+
+    def forget_image(self, image: str) -> None:
+        podman("rmi", image.removeprefix("docker://"))
 
 
 class Aws(CloudUnderTest):
@@ -135,6 +145,15 @@ class Aws(CloudUnderTest):
     def stop(self) -> None:
         if self.lab is not None:
             self.lab.stop()
+
+    def forget_image(self, image: str) -> None:
+        ec2 = self.lab.client("ec2")
+        number = image.rpartition("/")[2]
+        (found,) = ec2.describe_images(ImageIds=[number])["Images"]
+        ec2.deregister_image(ImageId=number)
+        for item in found["BlockDeviceMappings"]:
+            if item.get("Ebs", {}).get("SnapshotId"):
+                ec2.delete_snapshot(SnapshotId=item["Ebs"]["SnapshotId"])
 
     def hosts(self, infrastructure: str) -> list[str]:
         return sorted(_name(item) for item in self.lab.describe()["instances"] if _owner(item) == infrastructure)

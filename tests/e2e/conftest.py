@@ -88,6 +88,20 @@ class Deployer:
         """Deploy the template with these inputs."""
         return self.run("deploy", *options, check=check, template=self.template, inputs=inputs)
 
+    def tool(self, name: str, *words: str) -> str:
+        """Run another program of Ansible; return what it prints. Fail the test when it fails."""
+        done = subprocess.run(
+            [str(PLAYBOOK.parent / name), *words],
+            env={**self._environment(self.home / "tool.json"), "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def kill_at(self, phase: str, **inputs: Any) -> bool:
         """Deploy and kill -9 the whole run when its output shows `phase`; false when it ended before."""
         command = self.command("deploy", template=self.template, inputs=inputs)

@@ -6,6 +6,7 @@ To try one cloud: `pytest tests/e2e/test_conformance.py -k aws`.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_names(cluster: Deployer) -> None:
     private = {item["hostname"]: item["private_ip"] for item in deploy(cluster, wn_num=2).instances}
     for name, address in (("slurmserver", "slurmserver"), ("vnode-0", "slurmserver"), ("vnode-2", "vnode-2")):
         assert cluster.ssh("vnode-1", f"getent ahostsv4 {name}").split()[0] == private[address]
+
+
+def test_an_inventory_for_later_runs(cloud: CloudUnderTest, cluster: Deployer) -> None:
+    folder = cluster.home / "projects" / cluster.name / "inventory"
+    assert folder.is_dir() == cloud.has_inventory
+    if not cloud.has_inventory:
+        return
+    graph = cluster.tool("ansible-inventory", "-i", str(folder), "--graph")
+    assert {"@wn:", "@front:", f"{cluster.name}-front-0", f"{cluster.name}-wn-2"} <= set(
+        re.findall(r"[@\w.-]+:?", graph)
+    )
+    pinged = cluster.tool("ansible", "-i", str(folder), "im_hosts", "-m", "ansible.builtin.ping", "--one-line")
+    assert pinged.count("SUCCESS") == 3
+    command = ["-m", "ansible.builtin.command", "-a", "echo {{ IM_NODE_HOSTNAME }} {{ IM_NODE_NUM }}", "--one-line"]
+    assert "vnode-2 2" in cluster.tool("ansible", "-i", str(folder), f"{cluster.name}-wn-2", *command)
 
 
 def test_private_hosts(cloud: CloudUnderTest, cluster: Deployer) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .._hosts.model import Group, HostsError
 from .cloud import Cloud
-from .kinds import Resource
+from .kinds import USER, Resource, tags_of
 
 # aws://eu-west-1/ami-0abc, or the id alone.
 _NAMED = re.compile(r"(?:aws://(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)/)?(?P<id>ami-[0-9a-f]{8,17})")
@@ -113,7 +113,9 @@ def _named(cloud: Cloud, group: Group, named: re.Match[str], user: str) -> Image
     if not found:
         raise HostsError(f"There is no image {named['id']} in {cloud.region}.")
     item = found[0]
-    guessed = next((maker.user for maker in MAKERS.values() if maker.owner == item.get("OwnerId")), "")
+    # An image that was made of one of our hosts says who logs in.
+    told = tags_of(item).get(USER, "")
+    guessed = told or next((maker.user for maker in MAKERS.values() if maker.owner == item.get("OwnerId")), "")
     name = str(item.get("Name", "")).lower()
     guessed = guessed or next((maker.user for word, maker in MAKERS.items() if word in name), "")
     return _image(item, user or guessed or "ec2-user", f"image {named['id']}: the template names it")

@@ -118,7 +118,10 @@ def test_a_volume_keeps_its_data_when_its_host_stops_and_when_it_moves(cloud: Cl
     assert "PublicIpAddress" not in cloud.wait(instance, "stopped")
     assert cloud.is_closed(before["PublicIpAddress"])
     snapshot = cloud.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
-    complete = lambda: cloud.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"] == "completed"  # noqa: E731
+
+    def complete() -> bool:
+        return bool(cloud.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"] == "completed")
+
     wait_for(complete, "the snapshot")
     cloud.ec2.start_instances(InstanceIds=[instance])
     after = cloud.wait(instance, "running")
@@ -128,12 +131,18 @@ def test_a_volume_keeps_its_data_when_its_host_stops_and_when_it_moves(cloud: Cl
     boot = "cat /proc/1/stat | cut -d' ' -f22"
     started = cloud.ask(after["PublicIpAddress"], boot)
     cloud.ec2.reboot_instances(InstanceIds=[instance])
-    rebooted = lambda: cloud.ssh(after["PublicIpAddress"], boot).stdout.strip() not in ("", started)  # noqa: E731
+
+    def rebooted() -> bool:
+        return bool(cloud.ssh(after["PublicIpAddress"], boot).stdout.strip() not in ("", started))
+
     wait_for(rebooted, "the reboot")
     assert cloud.ask(after["PublicIpAddress"], "cat /data/file") == "kept"
     cloud.ask(after["PublicIpAddress"], "sudo umount /data")
     cloud.ec2.detach_volume(VolumeId=volume)
-    gone = lambda: cloud.ssh(after["PublicIpAddress"], "test ! -e /dev/sdf").returncode == 0  # noqa: E731
+
+    def gone() -> bool:
+        return bool(cloud.ssh(after["PublicIpAddress"], "test ! -e /dev/sdf").returncode == 0)
+
     wait_for(gone, "the detachment")
     (other,) = cloud.run()
     address = cloud.wait(other, "running")["PublicIpAddress"]
@@ -142,7 +151,10 @@ def test_a_volume_keeps_its_data_when_its_host_stops_and_when_it_moves(cloud: Cl
     assert cloud.ask(address, "sudo mount /dev/sdh /mnt && cat /mnt/file") == "kept"
     zone = after["Placement"]["AvailabilityZone"]
     copy = cloud.ec2.create_volume(SnapshotId=snapshot, AvailabilityZone=zone, Size=2)["VolumeId"]
-    made = lambda: cloud.ec2.describe_volumes(VolumeIds=[copy])["Volumes"][0]["State"] == "available"  # noqa: E731
+
+    def made() -> bool:
+        return bool(cloud.ec2.describe_volumes(VolumeIds=[copy])["Volumes"][0]["State"] == "available")
+
     wait_for(made, "the copy")
     cloud.ec2.attach_volume(VolumeId=copy, InstanceId=other, Device="/dev/sdi")
     wait_for(lambda: cloud.ssh(address, "test -b /dev/sdi").returncode == 0, "the attachment of the copy")
@@ -179,7 +191,10 @@ def test_an_image_of_an_instance_has_its_files(cloud: Cloud) -> None:
     address = cloud.wait(instance, "running")["PublicIpAddress"]
     cloud.ask(address, "sudo touch /etc/mine")
     image = cloud.ec2.create_image(InstanceId=instance, Name="mine")["ImageId"]
-    available = lambda: cloud.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available"  # noqa: E731
+
+    def available() -> bool:
+        return bool(cloud.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available")
+
     wait_for(available, "the image")
     (copy,) = cloud.run(ImageId=image)
     assert cloud.ask(cloud.wait(copy, "running")["PublicIpAddress"], "ls /etc/mine; cat /etc/lab-instance").endswith(
