@@ -48,7 +48,7 @@ class Config:
     bind: str = _setting("127.0.0.1:8800", "Address and port to listen on; port 0 = any free one.")
     root_path: str = _setting("", "Path below which the service lies, for example `/im`.")
     web_processes: int = _setting(1, "Processes that answer requests.")
-    web_threads: int = _setting(8, "Threads of each of them.")
+    web_threads: int = _setting(32, "Threads of each of them; each open event stream takes one.")
     trusted_proxies: int = _setting(
         0, "How many reverse proxies stand before the service; 0 = believe no X-Forwarded header."
     )

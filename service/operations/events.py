@@ -24,6 +24,8 @@ _LONGEST_MESSAGE = 4000
 _LAST_LINES = 40
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FAILED_INSIDE = re.compile(r"^(?:FAILED on|UNREACHABLE:) (\S+?): (.*)$")
+_NO_NEWS = "Validating arguments against arg spec"
+_ALL_ITEMS = "All items completed"
 Instances = list[dict[str, Any]]
 
 
@@ -36,7 +38,6 @@ class Recorder:
         operation_id: int,
         generation: int,
         redactor: Redactor,
-        started: Callable[[], None] = lambda: None,
     ) -> None:
         self.redactor = redactor
         self.result: dict[str, Any] = {}
@@ -122,8 +123,11 @@ class Recorder:
         facts = result.get("ansible_facts")
         if isinstance(facts, dict) and isinstance(facts.get("im_instances"), list):
             self.saw(facts["im_instances"])
-        status = "changed" if result.get("changed") else "ok"
-        self.tell(message_of(result), status, **_where(event, data))
+        where = _where(event, data)
+        if where["task"].startswith(_NO_NEWS):
+            return
+        message = message_of(result)
+        self.tell("" if message == _ALL_ITEMS else message, "changed" if result.get("changed") else "ok", **where)
 
     def _on_failed(self, event: dict[str, Any], data: dict[str, Any]) -> None:
         result = {**_result(data), "failed": True}
@@ -132,7 +136,7 @@ class Recorder:
         if data.get("ignore_errors"):
             self.tell(message, "ok", **where)
             return
-        self.killed = self.killed or was_killed(result, message)
+        self.killed = self.killed or was_killed(where["host"], result, message)
         self._fail(Failure(where["host"], where["task"], message))
         self.tell(message, "failed", **where)
 

@@ -90,6 +90,6 @@ def message_of(result: dict[str, Any]) -> str:
 _LOST = re.compile(r"worker was found in a dead state|process (was|has been) killed|killed by signal", re.IGNORECASE)
 
 
-def was_killed(result: dict[str, Any], message: str) -> bool:
+def was_killed(host: str, result: dict[str, Any], message: str) -> bool:
     """True when a task failed because somebody killed its process on this machine: nothing that Ansible would mean."""
-    return bool(_LOST.search(message)) or result.get("rc") in (-9, 137)
+    return bool(_LOST.search(message)) or result.get("rc") == -9 or (host == "localhost" and result.get("rc") == 137)
