@@ -71,8 +71,7 @@ def session_scope(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def read_scope(engine: Engine) -> Iterator[Session]:
-    """Give a session that only reads: it waits for nobody, and nobody waits for it."""
+    """Give a session that only reads: it waits for nobody, and nobody waits for it. What was loaded stays readable."""
     reader = engine.execution_options(**{_READS: True})
     with Session(reader, expire_on_commit=False, autoflush=False) as session:
         yield session
-        session.rollback()
