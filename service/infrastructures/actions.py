@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start, stop, reboot, images of hosts, other sizes, and the end of an infrastructure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..db.engine import session_scope
+from ..db.models import Infrastructure, Operation, Vm
+from ..errors import BadRequest, Conflict, NotFound, ServiceError
+from ..operations.queue import enqueue, wait_for
+from .context import Caller, Service, find_vm, open_infrastructure, put_credentials, staying_vms
+
+POWER_SECONDS = 900.0
+DESTROY_SECONDS = 1800.0
+_DONE = {"start": "starting", "stop": "stopping", "reboot": "rebooting"}
+
+
+def power(service: Service, caller: Caller, key: str, kind: str, vm: str = "") -> None:
+    """Start, stop or reboot one host or all of them, and wait for it."""
+    with session_scope(service.engine) as session:
+        found = open_infrastructure(session, caller, key)
+        hosts = [find_vm(found, vm).vm_id] if vm else []
+        if not staying_vms(found):
+            return
+        operation = _enqueue(service, session, caller, found, kind, {"hosts": hosts} if hosts else {})
+    ended = _wait(service, operation, POWER_SECONDS)
+    if ended.state != "done":
+        what = "the VM" if vm else "the infrastructure"
+        raise BadRequest(f"Error {_DONE[kind]} {what}: {ended.reason or ended.state}")
+
+
+def snapshot(service: Service, caller: Caller, key: str, vm: str, disk: str, name: str, auto_delete: bool) -> str:
+    """Make an image of a host and return its address."""
+    with session_scope(service.engine) as session:
+        found = open_infrastructure(session, caller, key)
+        host = find_vm(found, vm)
+        if disk != "0":
+            raise BadRequest("Only the first disk (0) can be made an image of.")
+        arguments = {"vm_id": host.vm_id, "name": name, "auto_delete": auto_delete}
+        operation = _enqueue(service, session, caller, found, "snapshot", arguments)
+        cloud = found.cloud
+    ended = _wait(service, operation, POWER_SECONDS)
+    image = str(ended.result.get("image") or "")
+    if ended.state != "done" or not image:
+        raise BadRequest(ended.reason or "No image was made.")
+    return f"mock0://linux.for.ev.er/{name}" if cloud == "dummy" else image
+
+
+def destroy(service: Service, caller: Caller, key: str, force: bool, wait: bool) -> None:
+    """Delete an infrastructure with everything in it; with `wait` until nothing is left of it."""
+    with session_scope(service.engine) as session:
+        found = open_infrastructure(session, caller, key)
+        operation = _enqueue(service, session, caller, found, "delete", {"force": True} if force else {})
+    if not wait:
+        return
+    ended = _wait(service, operation, DESTROY_SECONDS)
+    if ended.state != "done":
+        raise BadRequest(ended.reason or "The infrastructure could not be deleted.")
+
+
+def alter(service: Service, caller: Caller, key: str, vm: str, posted: Any) -> None:
+    """Give a host another size. The simulated cloud does; others need a new host. Raises `BadRequest`."""
+    with session_scope(service.engine) as session:
+        found = open_infrastructure(session, caller, key)
+        host = find_vm(found, vm)
+        wanted = posted.get_system_by_name(host.node)
+        if wanted is None:
+            raise BadRequest(f"Incorrect RADL no system with name {host.node} provided.")
+        sizes = {name: size for name, size in _sizes(wanted).items() if size}
+        if found.cloud == "dummy":
+            host.extra = {**host.extra, "altered": {**host.extra.get("altered", {}), **sizes}}
+            return
+        if any(_size_of(host, name) not in (None, size) for name, size in sizes.items()):
+            raise BadRequest(
+                f"Hosts of the cloud {found.cloud} cannot be given another size. Add a host of the new size and remove "
+                "this one."
+            )
+
+
+def _sizes(system: Any) -> dict[str, float]:
+    found = {}
+    for feature, name in (("cpu.count", "cpus"), ("memory.size", "memory"), ("gpu.count", "num_gpus")):
+        item = system.getFeature(feature)
+        value = item.getValue("B") if item is not None else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+            found[name] = value
+    return found
+
+
+def _size_of(vm: Vm, name: str) -> Any:
+    return {**vm.extra.get("asked", {}), **vm.facts}.get(name) or None
+
+
+def _enqueue(
+    service: Service, session: Any, caller: Caller, found: Infrastructure, kind: str, arguments: dict[str, Any]
+) -> Operation:
+    needed = ""
+    try:
+        known = any(record.get("id") == found.cloud_id for record in caller.records)
+        access = caller.cloud(service.config, found.cloud_id if known else "")
+        needed = put_credentials(service, caller, found.id, access) if access.cloud == found.cloud else ""
+    except BadRequest:
+        pass
+    if not needed and found.cloud == "aws":
+        needed = found.cloud
+    try:
+        return enqueue(
+            session, found, kind, arguments, caller.identity.user, credentials=needed, request_id=caller.request_id
+        )
+    except Conflict:
+        raise Conflict("Invalid State to perform this operation.") from None
+
+
+def _wait(service: Service, operation: Operation, seconds: float) -> Operation:
+    try:
+        ended = wait_for(service.engine, operation.id, seconds)
+    except NotFound:  # the retention has removed it with its infrastructure
+        return operation
+    if not ended.finished:
+        raise ServiceError("Operation timed out", 504)
+    return ended

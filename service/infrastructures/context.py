@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every verb needs: settings, database, translator, who asks; and the door to an infrastructure."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session, selectinload
+
+from ..auth.clouds import CloudAccess, cloud_records, find_cloud
+from ..auth.identity import Identities, Identity
+from ..auth.records import Record
+from ..config import Config
+from ..db.engine import read_scope, secret_box
+from ..db.models import Infrastructure, Owner, Vm
+from ..db.secrets import SecretBox
+from ..errors import BadRequest, Forbidden, NotFound
+from ..operations.credentials import VaultClient, offer_credentials
+from ..operations.queue import WAITS_FOR_CREDENTIALS, unfinished
+from .definition import Definition, Translator
+
+UNKNOWN = "Invalid infrastructure ID or access not granted."
+TOKEN_VARIABLE = "IM_ACCESS_TOKEN"  # noqa: S105 (a name)
+_SECRET_OF_KEYS = b"continuum identities"
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of the service, made once for each process."""
+
+    config: Config
+    engine: Engine
+    translator: Translator
+    identities: Identities
+    box: SecretBox
+
+    @classmethod
+    def of(cls, config: Config, engine: Engine) -> Service:
+        """Return the service of a configuration."""
+        home = Home(config.home)
+        # Keys of name spaces are made with the key that seals: they mean nothing elsewhere.
+        secret = config.secret_key.encode() or _key_bytes(config)
+        return cls(config, engine, Translator(home, os.environ), Identities(config, secret), secret_box(config))
+
+
+def _key_bytes(config: Config) -> bytes:
+    secret_box(config)  # makes the file when it is not there
+    with open(config.secret_key_file, "rb") as file:
+        return _SECRET_OF_KEYS + file.read().split()[0]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, with the records of the request."""
+
+    identity: Identity
+    records: Sequence[Record] = field(repr=False)
+    request_id: str = ""
+
+    def cloud(self, config: Config, wanted: str = "") -> CloudAccess:
+        """Return the cloud that the request means. Raises `BadRequest`."""
+        return find_cloud(self.records, wanted, config.default_cloud, config.dummy_cloud)
+
+    def environment(self, access: CloudAccess) -> dict[str, str]:
+        """Return the environment of a run: credentials of the cloud, and the caller's token."""
+        token = {TOKEN_VARIABLE: self.identity.token} if self.identity.token else {}
+        return {**access.environment, **token}
+
+
+def open_infrastructure(session: Session, caller: Caller, key: str) -> Infrastructure:
+    """Return an infrastructure that the caller may use. Raises `NotFound` or `Forbidden`.
+
+    The answer to somebody else is the same whatever else is in the request.
+    """
+    found = session.scalar(
+        select(Infrastructure)
+        .where(Infrastructure.id == key, Infrastructure.deleted_at.is_(None))
+        .options(selectinload(Infrastructure.owners), selectinload(Infrastructure.vms))
+    )
+    if found is None:
+        raise NotFound(UNKNOWN)
+    if not caller.identity.is_admin and not {item.identity for item in found.owners} & set(caller.identity.keys):
+        raise Forbidden("Access to this infrastructure not granted.")
+    return found
+
+
+def owned(caller: Caller) -> Any:
+    """Return the condition that selects the infrastructures of the caller."""
+    if caller.identity.is_admin:
+        return Infrastructure.id.is_not(None)
+    mine = select(Owner.infrastructure_id).where(Owner.identity.in_(caller.identity.keys))
+    return Infrastructure.id.in_(mine)
+
+
+def find_vm(infrastructure: Infrastructure, text: str) -> Vm:
+    """Return a host by the text of its number. Raises `NotFound`."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    vm = next((item for item in infrastructure.vms if item.vm_id == number), None)
+    if vm is None:
+        raise NotFound("Invalid VM ID")
+    if vm.deleted_at is not None:
+        raise NotFound("Deleted VM.")
+    return vm
+
+
+def staying_vms(infrastructure: Infrastructure) -> list[Vm]:
+    """Return the hosts that are there and shall stay."""
+    return [vm for vm in infrastructure.live_vms if vm.state != "deleting"]
+
+
+def definition_of(service: Service, infrastructure: Infrastructure) -> Definition:
+    """Return the translated template of an infrastructure."""
+    return service.translator.definition(
+        infrastructure.template or EMPTY, infrastructure.inputs, infrastructure.cloud, infrastructure.name
+    )
+
+
+EMPTY = "tosca_definitions_version: tosca_simple_yaml_1_0\ntopology_template: {node_templates: {}}\n"
+
+
+def radl_of(service: Service, infrastructure: Infrastructure) -> Any:
+    """Return the RADL document of an infrastructure; `deploy` says what was added last."""
+    last: Mapping[str, int] = infrastructure.options.get("last_added", {})
+    definition = definition_of(service, infrastructure)
+    return service.translator.radl(infrastructure.kind, infrastructure.source, definition, last)
+
+
+def authorize(service: Service, caller: Caller, key: str) -> None:
+    """Raise when the caller may not use the infrastructure; operations that wait for credentials get the caller's."""
+    with read_scope(service.engine) as session:
+        found = open_infrastructure(session, caller, key)
+        waits = any(item.reason == WAITS_FOR_CREDENTIALS for item in unfinished(session, key))
+    if waits:
+        _offer(service, caller, found)
+
+
+def _offer(service: Service, caller: Caller, found: Infrastructure) -> None:
+    record = next((item for item in cloud_records(caller.records) if item.get("id") == found.cloud_id), None)
+    try:
+        access = find_cloud([record] if record else caller.records, "", "", service.config.dummy_cloud)
+    except BadRequest:
+        return
+    if access.cloud == found.cloud:
+        offer_credentials(service.engine, service.config, found.id, caller.environment(access))
+
+
+def put_credentials(service: Service, caller: Caller, key: str, access: CloudAccess) -> str:
+    """Keep the credentials for an operation; return the name of the cloud when it needs some, else ""."""
+    environment = caller.environment(access)
+    if environment:
+        VaultClient(service.config).put(key, environment)
+    return access.cloud if access.environment else ""
+
+
+def wait_until(service: Service, key: str, done: Callable[[Infrastructure], bool], seconds: float) -> bool:
+    """Wait until something is true of an infrastructure or it is gone; False when the time is over."""
+    end, pause = time.monotonic() + seconds, 0.05
+    while True:
+        with read_scope(service.engine) as session:
+            found = session.scalar(
+                select(Infrastructure).where(Infrastructure.id == key).options(selectinload(Infrastructure.vms))
+            )
+            if found is None or done(found):
+                return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+        pause = min(0.5, pause * 1.4)
