@@ -63,16 +63,18 @@ def add(service: Service, caller: Caller, key: str, document: Document, context:
             _tosca(service, caller, found, document) if document.is_tosca else _radl(service, caller, found, document)
         )
 
-    def apply(session: Session, found: Infrastructure, change: Change) -> tuple[list[int], Operation | None]:
+    def apply(session: Session, found: Infrastructure, change: Change) -> tuple[list[int], Operation | None, set[int]]:
         gone = [vm for vm in staying_vms(found) if vm.vm_id in change.remove]
         numbers = _apply(found, change, gone)
         operation = None
         if numbers or gone or (context and document.is_tosca):
             kind = "add" if numbers else "remove" if gone else "reconfigure"
             operation = _enqueue(service, session, caller, found, kind, {})
-        return numbers, operation
+        return numbers, operation, {vm.vm_id for vm in gone}
 
-    numbers, _operation = _changed(service, caller, key, plan, apply)
+    numbers, operation, gone = _changed(service, caller, key, plan, apply)
+    if operation is not None and gone:
+        _wait_until_gone(service, key, operation.id, gone)
     return numbers
 
 
@@ -110,11 +112,17 @@ def remove(service: Service, caller: Caller, key: str, texts: list[str]) -> None
         operation = _enqueue(service, session, caller, found, "remove", {})
         numbers = {vm.vm_id for vm in vms}
 
+    _wait_until_gone(service, key, operation.id, numbers)
+
+
+def _wait_until_gone(service: Service, key: str, operation_id: int, numbers: set[int]) -> None:
+    """Wait for a while until hosts are gone. Raises `BadRequest` when they cannot be removed."""
+
     def gone(seen: Infrastructure) -> bool:
         return not any(vm.vm_id in numbers for vm in seen.live_vms)
 
-    wait_until(service, key, lambda seen: gone(seen) or _ended(service, operation.id), _REMOVAL_SECONDS)
-    ended = wait_for(service.engine, operation.id, 0)
+    wait_until(service, key, lambda seen: gone(seen) or _ended(service, operation_id), _REMOVAL_SECONDS)
+    ended = wait_for(service.engine, operation_id, 0)
     if ended.state == "failed":
         with read_scope(service.engine) as session:
             seen = session.get(Infrastructure, key)

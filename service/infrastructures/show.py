@@ -141,13 +141,16 @@ def _vm_log(vm: Vm, events: Iterable[Event], configures: bool) -> str:
 
 def host_of(session: Session, found: Infrastructure, vm: Vm) -> Host:
     """Return what is known of a host, with the key that opens it: only for its owners."""
+    facts = vm.facts
+    if found.cloud == "dummy" and facts:
+        facts = {**facts, "user": "username", "password": "password"}  # of hosts that do not exist
     return Host(
         number=vm.vm_id,
         system=word(vm.node),
         state=vm.state,
         cloud_type=found.cloud_type or found.cloud.capitalize(),
         cloud_host=found.cloud_host,
-        facts=vm.facts,
+        facts=facts,
         instance_id=vm.cloud_id,
         instance_name=vm.name,
         launch_time=int(vm.created_at.timestamp()) if vm.cloud_id else None,

@@ -13,7 +13,7 @@ from flask import Response, current_app, g, request
 
 from ..auth.records import read_header
 from ..errors import BadRequest, Forbidden, ServiceError, Unauthorized, UnsupportedMedia
-from ..infrastructures.context import Caller, Service
+from ..infrastructures.context import Caller, Service, authorize
 from ..infrastructures.document import Document, read_document
 from .negotiation import JSON, accepted, body_type, choose
 from .respond import Invalid, error_of
@@ -35,6 +35,8 @@ def endpoint(
 ) -> Callable[[Callable[Concatenate[Caller, str, Arguments], Response]], View[Arguments]]:
     """Make a view of a function that takes the caller and the type of the answer.
 
+    An infrastructure that the path names (`key`) is one that the caller may use.
+
     `prefix` stands before the texts of errors. `changes`: refused while the service is read only. `strict`: the message
     about an unknown type lists the types, as clients know it from some endpoints.
     """
@@ -46,6 +48,8 @@ def endpoint(
                 caller = _caller()
                 if changes and service().config.read_only:
                     raise Forbidden("Function currently disabled.")
+                if "key" in more:
+                    authorize(service(), caller, str(more["key"]))
                 media = negotiated(default, others, strict)
                 return view(caller, media, *arguments, **more)
             except ServiceError as error:

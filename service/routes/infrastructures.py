@@ -16,7 +16,7 @@ from ..db.engine import read_scope
 from ..db.models import Infrastructure
 from ..errors import BadRequest, ServiceError, Unauthorized
 from ..infrastructures import actions, change, create, owners, show, transfer
-from ..infrastructures.context import Caller, authorize, open_infrastructure, owned, radl_of
+from ..infrastructures.context import Caller, open_infrastructure, owned, radl_of
 from ..radl_text.writer import document_text
 from .guard import check_body_type, document, endpoint, flag, negotiated, one_of, service
 from .negotiation import JSON, TEXT, URIS
@@ -84,7 +84,6 @@ def import_infrastructure(caller: Caller, media: str) -> Response:
 @endpoint("Error Getting Inf. info", URIS)
 def infrastructure_info(caller: Caller, media: str, key: str) -> Response:
     """List the hosts."""
-    authorize(service(), caller, key)
     with read_scope(service().engine) as session:
         found = open_infrastructure(session, caller, key)
         return uri_list(media, [vm_uri(key, vm.vm_id) for vm in found.live_vms if vm.state != "deleting"])
@@ -96,7 +95,6 @@ def add_resources(caller: Caller, media: str, key: str) -> Response:
     """Add hosts; TOSCA may also take some away. The answer lists the new ones."""
     context = flag("context", True)
     kind = check_body_type()
-    authorize(service(), caller, key)
     numbers = change.add(service(), caller, key, document(kind, complete=False), context)
     found = uri_list(media, [vm_uri(key, number) for number in numbers])
     return _with_id(found, key) if context else found
@@ -118,7 +116,6 @@ def infrastructure_property(caller: Caller, _media: str, key: str, prop: str) ->
     one_of("prop", prop, PROPERTIES)
     media = negotiated(JSON, strict=True) if prop in _ONLY_JSON else negotiated(TEXT, (JSON,))
     header_only, delete = flag("headeronly"), flag("delete")
-    authorize(service(), caller, key)
     if prop == "data":
         return named(JSON, "data", transfer.export(service(), caller, key, delete))
     with read_scope(service().engine) as session:
@@ -148,7 +145,6 @@ def change_authorization(caller: Caller, _media: str, key: str) -> Response:
     """Add an owner, or (`overwrite`) make it the only one."""
     overwrite = flag("overwrite")
     check_body_type(only_json=True)
-    authorize(service(), caller, key)
     try:
         record = json.loads(_text("Error parsing auth data"))
     except (ValueError, RecursionError) as error:
@@ -176,7 +172,6 @@ def reconfigure_infrastructure(caller: Caller, _media: str, key: str) -> Respons
     if not all(part.isascii() and part.isdigit() for part in vms):
         raise BadRequest("Incorrect vm_list format.")
     kind = check_body_type()
-    authorize(service(), caller, key)
     change.reconfigure(service(), caller, key, document(kind, complete=False), vms)
     return _with_id(empty(), key)
 

@@ -93,7 +93,9 @@ def error_answer(status: int, message: str) -> Response:
 
 def error_of(error: ServiceError, prefix: str = "") -> Response:
     """Answer with an error of a lower layer; texts that say where they come from get no words before them."""
-    bare = error.reason.startswith(("Error parsing ", "Unsupported ", "'", "Incorrect property", "Incorrect vm_list"))
+    bare = error.reason.startswith(
+        ("Error parsing ", "Unsupported ", "'", "Incorrect property", "Incorrect vm_list", "Incorrect format")
+    )
     return error_answer(error.status, error.reason if bare or not prefix else f"{prefix}: {error.reason}")
 
 
