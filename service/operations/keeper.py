@@ -12,10 +12,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from ..config import Config
-from ..db.engine import session_scope
+from ..db.engine import read_scope, session_scope
 from ..db.models import Operation
 from . import outcome, queue
 from .events import Recorder
@@ -93,6 +93,7 @@ class Keeper:
         while not self._end.wait(_FLUSH_SECONDS):
             try:
                 self.flush()
+                self._listen()
                 if time.monotonic() >= heartbeat_at:
                     heartbeat_at = time.monotonic() + self._config.heartbeat_seconds
                     self._beat()
@@ -100,18 +101,22 @@ class Keeper:
                 _LOG.exception("the database does not take what a run tells")
             self._check_time()
 
+    def _listen(self) -> None:
+        """Hear at once when the run shall end; nobody waits for this look."""
+        with read_scope(self._engine) as session:
+            reason = session.scalar(select(Operation.stop).where(Operation.id == self._task.operation_id))
+        if reason and not self.asked:
+            self.asked = reason
+            self._leash.stop(reason)
+
     def _beat(self) -> None:
         before = time.monotonic()
         with session_scope(self._engine) as session:
             sign = queue.heartbeat(session, self._task.operation_id, self._task.fence, self._config.lease_seconds)
-            operation = session.get(Operation, self._task.operation_id) if sign == "stop" else None
         if sign == "lost":
             self._lose("the operation belongs to another worker")
             return
         self._renewed = before
-        if operation is not None and not self.asked:
-            self.asked = operation.stop
-            self._leash.stop(operation.stop)
 
     def _check_time(self) -> None:
         present = time.monotonic()

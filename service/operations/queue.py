@@ -89,7 +89,10 @@ def enqueue(
 
 
 def _overtake(session: Session, infrastructure: Infrastructure, user: str) -> None:
-    reason = f"cancelled: {user or 'somebody'} asked to delete the infrastructure"
+    _cancel(session, infrastructure, f"cancelled: {user or 'somebody'} asked to delete the infrastructure")
+
+
+def _cancel(session: Session, infrastructure: Infrastructure, reason: str) -> None:
     mine = Operation.infrastructure_id == infrastructure.id
     session.execute(
         update(Operation)
@@ -103,6 +106,11 @@ def _overtake(session: Session, infrastructure: Infrastructure, user: str) -> No
         .values(stop=reason)
         .execution_options(synchronize_session="fetch")
     )
+
+
+def abandon(session: Session, infrastructure: Infrastructure, reason: str) -> None:
+    """Cancel what is queued and stop what is running; the cloud is left as it is (they move away)."""
+    _cancel(session, infrastructure, reason)
 
 
 def note(session: Session, operation: Operation, message: str, status: str = "info") -> None:
@@ -160,6 +168,11 @@ def claim(
             session.expire(found)
             return session.get(Operation, found.id)
     return None
+
+
+def something_to_do(session: Session, operation_id: int | None = None) -> bool:
+    """True when `claim` would find something. A look that makes nobody wait, for workers without work."""
+    return bool(_candidates(session, now(), operation_id))
 
 
 def _candidates(session: Session, at: datetime, only: int | None) -> list[Operation]:

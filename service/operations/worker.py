@@ -15,11 +15,12 @@ import signal
 import socket
 import threading
 import types
+from typing import Any
 
 from sqlalchemy import Engine
 
 from ..config import Config
-from ..db.engine import make_engine, session_scope
+from ..db.engine import make_engine, read_scope, session_scope
 from ..db.models import Infrastructure, Operation
 from ..log import log_context
 from . import keys, outcome, queue
@@ -81,6 +82,9 @@ class Worker:
 
     def run_one(self, operation_id: int | None = None) -> bool:
         """Carry out one operation; false when there is none to do."""
+        with read_scope(self.engine) as session:
+            if not queue.something_to_do(session, operation_id):
+                return False
         with session_scope(self.engine) as session:
             operation = queue.claim(session, self.name, None, self.config.lease_seconds, operation_id)
             task = _task(session.get_one(Infrastructure, operation.infrastructure_id), operation) if operation else None
@@ -91,8 +95,13 @@ class Worker:
             _LOG.info("%s begins", task.kind, extra={"attempt": task.attempts, "fence": task.fence})
             leash = Leash(task.infrastructure_id)
             keeper = Keeper(self.config, self.engine, task, leash)
-            with keeper:
-                self._carry_out(task, operation.stop, keeper, leash)
+            try:
+                with keeper:
+                    self._carry_out(task, operation.stop, keeper, leash)
+            except Exception:
+                _LOG.exception("%s met an error of the service", task.kind)
+                end_marked(RUN_MARK, task.infrastructure_id, spare=os.getpid())
+                self._release(task, "the service met an error of its own; it is repeated", _pause(task), True)
         return True
 
     def _carry_out(self, task: Task, stop: str, keeper: Keeper, leash: Leash) -> None:
@@ -102,7 +111,9 @@ class Worker:
             self._end(task, "cancelled", stop)
             return
         if task.attempts > self.config.max_attempts:
-            self._fail(task, f"The run was lost {self.config.max_attempts} times; reconfigure to try again.")
+            self._fail(
+                task, f"It was begun {self.config.max_attempts} times and lost each time; ask for it again to go on."
+            )
             return
         environment = self._credentials(task)
         if environment is None:
@@ -159,32 +170,34 @@ class Worker:
         elif leash.reason:
             self._fail(task, leash.reason)
         elif ended.lost:
-            pause = min(_LONGEST_PAUSE, 2.0 ** (task.attempts - 1))
-            self._release(task, "the run was killed and will be repeated", pause, True)
+            self._release(task, "the run was killed and is repeated", _pause(task), True)
         elif ended.code:
             self._fail(task, sentence(recorder.failures, list(recorder.lines), ended.code))
         else:
-            self._succeed(task, recorder)
+            self._succeed(task, recorder.result)
 
-    def _succeed(self, task: Task, recorder: Recorder) -> None:
+    def _succeed(self, task: Task, result: dict[str, Any], reason: str = "") -> None:
         files = self._files(task)
         with session_scope(self.engine) as session:
-            result = {} if task.kind == "delete" else _kept_result(recorder)
-            if not queue.finish(session, task.operation_id, task.fence, "done", "", result):
+            kept = {} if task.kind == "delete" else _kept_result(result)
+            if not queue.finish(session, task.operation_id, task.fence, "done", reason, kept):
                 return
             operation = session.get_one(Operation, task.operation_id)
             if task.kind == "delete":
                 outcome.deleted(session, task)
                 keys.forget(session, self.config, task.infrastructure_id, task.name)
             else:
-                outcome.succeeded(session, task, recorder.result)
+                outcome.succeeded(session, task, result)
                 keys.seal(session, task.infrastructure_id, files)
-            queue.note(session, operation, f"{task.kind} is done")
+            queue.note(session, operation, " ".join([f"{task.kind} is done.", reason]).strip())
         if task.kind == "delete":
             VaultClient(self.config).drop(task.infrastructure_id)
         _LOG.info("%s is done", task.kind)
 
     def _fail(self, task: Task, reason: str) -> None:
+        if task.kind == "delete" and task.arguments.get("force"):
+            self._succeed(task, {}, f"It was forced, though not everything may be gone: {reason}")
+            return
         files = self._files(task)
         with session_scope(self.engine) as session:
             if queue.finish(session, task.operation_id, task.fence, "failed", reason):
@@ -234,15 +247,19 @@ def _task(infrastructure: Infrastructure, operation: Operation) -> Task:
     )
 
 
+def _pause(task: Task) -> float:
+    """Return how long the next attempt waits."""
+    return min(_LONGEST_PAUSE, 2.0 ** (task.attempts - 1))
+
+
 def _beginning(task: Task) -> str:
     again = f" again (attempt {task.attempts})" if task.attempts > 1 else ""
     return f"{task.kind} of {task.name} on {task.cloud} begins{again}"
 
 
-def _kept_result(recorder: Recorder) -> dict[str, str]:
+def _kept_result(result: dict[str, Any]) -> dict[str, str]:
     """Return what is kept of a result in the row: outputs may be secrets, they are kept sealed elsewhere."""
-    names = ("image", "host")
-    return {name: str(recorder.result[name]) for name in names if name in recorder.result}
+    return {name: str(result[name]) for name in ("image", "host") if name in result}
 
 
 def main(config: Config) -> None:
