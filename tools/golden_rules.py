@@ -153,7 +153,7 @@ def _clear_messages(case: _Case) -> bool:
 
 def _vm_info(case: _Case) -> bool:
     """Ours has everything that theirs has, but for credentials of their simulated cloud; numbers may be real ones."""
-    if _statuses(case) != (200, 200) or not _same_media(case):
+    if _statuses(case) != (200, 200) or not _same_media(case) or _property(case) == "radl":
         return False
     theirs, ours = _radl(case.recorded), _radl(case.ours)
     if not theirs or not ours:
@@ -189,7 +189,7 @@ def _same_radl(case: _Case) -> bool:
         kept = [item for item in found if item["class"] not in ("configure", "contextualize")]
         return sorted(json.dumps(item, sort_keys=True) for item in kept)
 
-    theirs = _radl(case.recorded)
+    theirs = _radl(case.recorded) if _property(case) == "radl" else []
     return bool(theirs) and shape(theirs) == shape(_radl(case.ours)) and _statuses(case) == (200, 200)
 
 
@@ -306,8 +306,8 @@ RULES: dict[str, Callable[[_Case], bool]] = {
     "standard-authorization": _standard_scheme,
     "bad-record-id-400": _bad_id,
     "clear-messages": _clear_messages,
-    "host-information": _vm_info,
     "same-definition": _same_radl,
+    "host-information": _vm_info,
     "template-as-written": _same_template,
     "own-log": _log,
     "simulated-states": _states,

@@ -26,6 +26,8 @@ NO_RECIPES = "Contextualization disabled by the RADL/TOSCA template.\n\n"
 _MOST_EVENTS = 5000
 _LINE = "*" * 75
 _BAD = ("failed", "unreachable")
+# Of hosts that do not exist.
+_DUMMY_LOGIN = {"user": "username", "token": "password", "token_type": "password"}
 
 
 def state(session: Session, found: Infrastructure) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def outputs(service: Service, session: Session, found: Infrastructure) -> dict[s
     values = found.outputs if isinstance(found.outputs, dict) else {}
     wanted = definition_of(service, found).topology.outputs
     if not values or set(values) != set(wanted):
-        values = _evaluated(found, wanted)
+        values = _evaluated(found, wanted)  # the simulated cloud has none, and a failed run told none
     key = private_key(session, found.id) or ""
     return {name: _with_key(values.get(name), key) for name in wanted}
 
@@ -61,6 +63,8 @@ def _evaluated(found: Infrastructure, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return outputs from what is known of the hosts now; None while a value is unknown."""
 
     def credential(instance: dict[str, Any]) -> dict[str, Any]:
+        if found.cloud == "dummy":
+            return dict(_DUMMY_LOGIN)
         return {"user": instance.get("user"), "token_type": "private_key", "key_file": ""}
 
     instances = [
@@ -87,7 +91,7 @@ def log(session: Session, found: Infrastructure, header_only: bool = False) -> s
     general = [event for event in events if event.host not in names]
     if not configures:
         general = [event for event in general if event.status in _BAD]
-    header = "" if configures else NO_RECIPES
+    header = "" if configures or not found.vms else NO_RECIPES
     header += "".join(f"{log_time(event.at)}: {_general(event)}\n" for event in general)
     if found.failure and not any(found.failure in event.message for event in general):
         header += f"{log_time(found.updated_at)}: {found.failure}\n"
@@ -143,7 +147,7 @@ def host_of(session: Session, found: Infrastructure, vm: Vm) -> Host:
     """Return what is known of a host, with the key that opens it: only for its owners."""
     facts = vm.facts
     if found.cloud == "dummy" and facts:
-        facts = {**facts, "user": "username", "password": "password"}  # of hosts that do not exist
+        facts = {**facts, "user": _DUMMY_LOGIN["user"], "password": _DUMMY_LOGIN["token"]}
     return Host(
         number=vm.vm_id,
         system=word(vm.node),

@@ -30,6 +30,7 @@ from ..radl_text.reader import read_text
 from ..radl_text.to_tosca import display_name, to_tosca_text
 from .context import EMPTY, Caller, Service, open_infrastructure
 from .create import collection_name
+from .definition import Definition
 
 FORMAT = "continuum.im/1"
 _MARK = "Error importing the infrastructure, incorrect data: "
@@ -159,7 +160,7 @@ def _foreign(service: Service, caller: Caller, data: dict[str, Any]) -> tuple[In
     vms = [
         Vm(vm_id=int(item["im_id"]), node=node, name=str(item.get("id") or ""), cloud_id=str(item.get("id") or ""),
            state=_state_of(item), configured="configured" if item.get("configured") else "",
-           facts=_facts_of(item), extra={"imported": True}, created_at=now())
+           facts=_facts_of(item), extra={"imported": True, "asked": _asked(definition, node)}, created_at=now())
         for item, node in zip(hosts, nodes, strict=True)
     ]  # fmt: skip
     return Infrastructure(
@@ -179,6 +180,11 @@ def _foreign(service: Service, caller: Caller, data: dict[str, Any]) -> tuple[In
         next_vm_id=max((int(item["im_id"]) for item in data["vm_list"]), default=-1) + 1,
         vms=vms,
     ), {}
+
+
+def _asked(definition: Definition, node: str) -> dict[str, Any]:
+    group = definition.group(node)
+    return {"cpus": group.cpus, "memory": group.memory} if group else {}
 
 
 def _state_of(item: dict[str, Any]) -> str:

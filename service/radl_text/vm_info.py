@@ -157,7 +157,8 @@ def _drop_other_interfaces(one: Any, count: int) -> None:
 
 def _set_names(one: Any, host: Host) -> None:
     for name in [key for key in one.props if key.startswith("net_interface.") and key.endswith("dns_name")]:
-        _set(one, name, str(one.getValue(name)).replace("#N#", str(host.number)))
+        if "#N#" in str(one.getValue(name)):
+            _set(one, name, str(one.getValue(name)).replace("#N#", str(host.number)))
     if not one.getValue("net_interface.0.dns_name"):
         label = str(host.facts.get("hostname") or f"vnode-{host.number}")
         _set(one, "net_interface.0.dns_name", label)

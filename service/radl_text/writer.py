@@ -27,7 +27,7 @@ def document_text(document: Any) -> str:
     if str(document.contextualize):
         parts.append(str(document.contextualize))
     parts += [str(item) for item in document.deploys]
-    return "\n".join(parts) + ("\n" if parts else "")
+    return "\n".join(parts)
 
 
 def network_text(item: Any) -> str:
