@@ -35,7 +35,9 @@ class ActionModule(ActionBase):
                 "variables": {"type": "dict", "default": {}},
             }
         )
-        callback = os.environ.get("ANSIBLE_STDOUT_CALLBACK", "ansible.builtin.default")
+        # ansible-runner puts a callback of its own before the one that was chosen; the sandbox does not have it.
+        chosen = os.environ.get("ORIGINAL_STDOUT_CALLBACK") or os.environ.get("ANSIBLE_STDOUT_CALLBACK")
+        callback = chosen if chosen and chosen != "awx_display" else "ansible.builtin.default"
         job = Job(
             project=given["project"],
             keys=given["keys"],

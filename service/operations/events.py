@@ -13,6 +13,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from .redact import Redactor
 _LONGEST_MESSAGE = 4000
 _LAST_LINES = 40
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_FAILED_INSIDE = re.compile(r"^(?:FAILED on|UNREACHABLE:) (\S+?): (.*)$")
+_FAILED_INSIDE = re.compile(r"^(?:FAILED on (\S+?): (.*)|UNREACHABLE: (\S+?): (.*))$")
 _NO_NEWS = "Validating arguments against arg spec"
 _ALL_ITEMS = "All items completed"
 Instances = list[dict[str, Any]]
@@ -47,6 +48,7 @@ class Recorder:
         self.play = ""
         self.progress = ""
         self._ids = (infrastructure_id, operation_id, generation)
+        self._inside = False
         self._lock = threading.Lock()
         self._rows: list[Event] = []
         self._instances: Instances | None = None
@@ -137,29 +139,32 @@ class Recorder:
             self.tell(message, "ok", **where)
             return
         self.killed = self.killed or was_killed(where["host"], result, message)
-        self._fail(Failure(where["host"], where["task"], message))
+        self.failures.append(Failure(where["host"], where["task"], message))
         self.tell(message, "failed", **where)
 
     def _on_unreachable(self, event: dict[str, Any], data: dict[str, Any]) -> None:
         where = _where(event, data)
         message = message_of({**_result(data), "unreachable": True})
-        self._fail(Failure(where["host"], where["task"], self.redactor.text(message), unreachable=True))
+        self.failures.append(Failure(where["host"], where["task"], self.redactor.text(message), unreachable=True))
         self.tell(message, "unreachable", **where)
-
-    def _fail(self, failure: Failure) -> None:
-        # What failed inside of the sandbox was told before by its lines; the task around it adds nothing.
-        self.failures.append(failure)
 
     def _on_line(self, event: dict[str, Any], _data: dict[str, Any]) -> None:
         for line in str(event.get("stdout", "")).splitlines():
-            text = _COLOUR.sub("", line).strip()
+            plain = self.redactor.text(_COLOUR.sub("", line).rstrip())
+            text = plain.strip()
             if not text:
                 continue
-            self.lines.append(self.redactor.text(text))
+            self.lines.append(text)
             inside = _FAILED_INSIDE.match(text)
             if inside is not None:
-                self._fail(Failure(inside.group(1), self.redactor.text(inside.group(2)), ""))
-            self.tell(text, "failed" if inside is not None or event.get("event") == "error" else "info")
+                # A playbook inside of a task (recipes in the sandbox) tells in lines what has failed.
+                host, task, silent, message = inside.groups()
+                self.failures.append(Failure(host or silent, task or "", message or "", unreachable=silent is not None))
+            elif self._inside and plain.startswith("  "):
+                last = self.failures[-1]
+                self.failures[-1] = replace(last, message=f"{last.message}\n{text}".strip())
+            self._inside = inside is not None or (self._inside and plain.startswith("  "))
+            self.tell(text, "failed" if self._inside or event.get("event") == "error" else "info")
 
 
 def _result(data: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def sentence(failures: list[Failure], lines: list[str], code: int | None) -> str
         hosts = sorted({item.host for item in failures if item.task == first.task})
         where = first.host if len(hosts) == 1 else f"{first.host} and {len(hosts) - 1} more"
         what = short(first.message) or ("does not answer" if first.unreachable else "failed without a message")
-        text = f"{where}, task '{first.task}': {what}"
+        text = f"{where}, task '{first.task}': {what}" if first.task else f"{where}: {what}"
         source = ("unreachable " if first.unreachable else "") + first.message
     else:
         printed = short("\n".join(lines))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ _TAKEN_OVER = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CONTINUUM_SITE", "VIRTUAL_ENV"),
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 )
+# Of the variables of credentials these say where, not who.
+_PUBLIC = re.compile(r"(REGION|_URL|_ENDPOINT|_DISABLED|_DOMAIN(_NAME|_ID)?|_API_VERSION|_INTERFACE|AUTH_TYPE|_FILE)$")
 _TAKEN_OVER_PREFIXES = ("ANSIBLE_", "LC_", "CONTAINERS_")
 
 
@@ -41,7 +44,7 @@ class Task:
     infrastructure_id: str
     name: str
     cloud: str
-    template: str
+    template: str = field(repr=False)
     generation: int
     request_id: str = ""
     user: str = ""
@@ -78,7 +81,8 @@ class Task:
     def secrets(self, environment: Mapping[str, str]) -> list[str]:
         """Return the texts that must not be seen anywhere: credentials and secret inputs."""
         inputs = [value for name, value in self.inputs.items() if is_secret_input(str(name), {})]
-        return [text for value in (*environment.values(), *inputs) for text in _texts(value)]
+        known = [value for name, value in environment.items() if not _PUBLIC.search(name)]
+        return [text for value in (*known, *inputs) for text in _texts(value)]
 
 
 def _texts(value: Any) -> Iterator[str]:
