@@ -12,11 +12,11 @@ from ansible_collections.continuum.im.plugins.plugin_utils._run.evaluate import 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..db.models import Event, Infrastructure, Vm
+from ..db.models import Event, Infrastructure, Operation, Vm
 from ..errors import Forbidden
 from ..operations.events import log_time
 from ..operations.keys import private_key
-from ..operations.queue import unfinished
+from ..operations.queue import CONFIGURING, unfinished
 from ..radl_text.from_topology import word
 from ..radl_text.vm_info import Host
 from .context import Service, definition_of
@@ -32,14 +32,21 @@ _DUMMY_LOGIN = {"user": "username", "token": "password", "token_type": "password
 
 def state(session: Session, found: Infrastructure) -> dict[str, Any]:
     """Return `{state, vm_states}`."""
-    states = {str(vm.vm_id): vm.state for vm in found.live_vms}
+    waiting = unfinished(session, found.id)
+    states = {str(vm.vm_id): _state_of(vm, waiting) for vm in found.live_vms}
     whole = aggregate(
         states.values(),
         deleting=found.state_override == "deleting",
         failed=bool(found.failure) or not found.next_vm_id,
-        undecided=not states and bool(unfinished(session, found.id)),
+        undecided=not states and bool(waiting),
     )
     return {"state": whole, "vm_states": states}
+
+
+def _state_of(vm: Vm, waiting: Iterable[Operation]) -> str:
+    """Return the state to show: a host that is going to be configured again is not configured."""
+    again = any(operation.kind in CONFIGURING for operation in waiting)
+    return "running" if again and vm.state in ("configured", "unconfigured") else vm.state
 
 
 def outputs(service: Service, session: Session, found: Infrastructure) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def host_of(session: Session, found: Infrastructure, vm: Vm) -> Host:
     return Host(
         number=vm.vm_id,
         system=word(vm.node),
-        state=vm.state,
+        state=_state_of(vm, unfinished(session, found.id)),
         cloud_type=found.cloud_type or found.cloud.capitalize(),
         cloud_host=found.cloud_host,
         facts=facts,
