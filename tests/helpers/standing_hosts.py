@@ -24,6 +24,8 @@ from ansible_collections.continuum.im.plugins.module_utils._local.machine import
 REPOSITORY = Path(__file__).resolve().parents[2]
 _FILES = REPOSITORY / "roles" / "cloud_local" / "files" / "image"
 _BOOT_SECONDS = 180
+# A host has its name in a file of its own, not in one of the container engine.
+_BOOT = "umount /etc/hostname; exec /sbin/init"
 
 
 def missing() -> str:
@@ -103,9 +105,8 @@ def standing_hosts(folder: Path, count: int) -> Iterator[StandingHosts]:
             settings = ["--env", f"{KEY_VARIABLE}={key}", "--env", f"{FQDN_VARIABLE}=host{number}.example"]
             rights = ["--systemd=always", "--no-hosts", "--device", "/dev/fuse", "--cap-add", "SYS_ADMIN,SYS_BOOT"]
             place = ["--network", f"{prefix}:ip={address}", *rights, *limit_options()]
-            engine.run(
-                "run", "-d", "--name", found.name(number), "--hostname", f"host{number}", *place, *settings, image.tag
-            )
+            names = ["--name", found.name(number), "--hostname", f"host{number}"]
+            engine.run("run", "-d", *names, *place, *settings, image.tag, "/bin/sh", "-c", _BOOT)
         silent = wait_for_ssh(found.addresses, _BOOT_SECONDS)
         assert not silent, f"no answer from {silent}"
         yield found
