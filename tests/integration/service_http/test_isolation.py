@@ -23,6 +23,7 @@ RADL = "network n (outbound='yes')\nsystem front (net_interface.0.connection='n'
 PUBLIC = {
     *("version.show_version", "version.static_file", "oai.oai"),
     *("health.healthz", "health.readyz", "health.metrics", "openapi.document", "openapi.page", "native.catalogue"),
+    "native.template",
 }
 # Endpoints about no infrastructure in particular, each with its own test below.
 GENERAL = {
