@@ -238,6 +238,17 @@ def test_reboot_and_those_who_are_named(one: Infrastructure, hosts: StandingHost
     assert f"{one.name}-wn-1" in refused["msg"]
 
 
+def test_another_port(one: Infrastructure, hosts: StandingHosts) -> None:
+    hosts.shell(2, "/usr/sbin/sshd -p 2222")
+    (host,) = instances(one.present(workers(1), offered=hosts.offer(2, port=2222)))
+    assert (host["ssh_address"], host["ssh_port"]) == (hosts.addresses[2], 2222)
+    assert [item["ssh_port"] for item in instances(one.call("static_hosts_info"))] == [2222]
+    refused = one.call(**one.options(workers(2), offered=hosts.offer(2)))
+    assert f"{hosts.addresses[2]} is {hosts.addresses[2]} port 2222 once more" in refused["msg"]
+    one.absent()
+    assert hosts.marks(2) == []
+
+
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3, 2.0])
 def test_killed_at_any_moment_and_run_again(one: Infrastructure, hosts: StandingHosts, seconds: float) -> None:
     """Whenever that is, the next run ends with the same hosts, and the end leaves nothing."""
