@@ -15,9 +15,12 @@ import signal
 import socket
 import threading
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from ..config import Config
 from ..db.engine import make_engine, read_scope, session_scope
@@ -36,6 +39,7 @@ from .task import Task, private_folder
 _LOG = logging.getLogger("continuum.worker")
 _CREDENTIALS_AGAIN_SECONDS = 15.0
 _LONGEST_PAUSE = 30.0
+_LOST = "the operation belongs to another worker; nothing is written"
 STOPPING = "the worker was told to end"
 
 
@@ -108,7 +112,7 @@ class Worker:
         # Whatever a dead worker has left of this infrastructure ends before anything begins.
         end_marked(RUN_MARK, task.infrastructure_id, spare=os.getpid())
         if stop:
-            self._end(task, "cancelled", stop)
+            self._cancel(task, stop)
             return
         if task.attempts > self.config.max_attempts:
             self._fail(
@@ -162,11 +166,11 @@ class Worker:
         recorder.redactor.add(*(text for name, text in self._files(task).items() if keys.is_secret(name)))
         keeper.flush()
         if keeper.lost:
-            _LOG.warning("the lease was lost; nothing is written")
+            _LOG.warning(_LOST)
         elif leash.reason == STOPPING:
             self._release(task, STOPPING, 0.0, False)
         elif keeper.asked:
-            self._end(task, "cancelled", keeper.asked)
+            self._cancel(task, keeper.asked)
         elif leash.reason:
             self._fail(task, leash.reason)
         elif ended.lost:
@@ -177,48 +181,59 @@ class Worker:
             self._succeed(task, recorder.result)
 
     def _succeed(self, task: Task, result: dict[str, Any], reason: str = "") -> None:
-        files = self._files(task)
-        with session_scope(self.engine) as session:
-            kept = {} if task.kind == "delete" else _kept_result(result)
-            if not queue.finish(session, task.operation_id, task.fence, "done", reason, kept):
+        kept = {} if task.kind == "delete" else _kept_result(result)
+        with self._ending(task, "done", reason, kept) as session:
+            if session is None:
                 return
-            operation = session.get_one(Operation, task.operation_id)
             if task.kind == "delete":
                 outcome.deleted(session, task)
                 keys.forget(session, self.config, task.infrastructure_id, task.name)
             else:
                 outcome.succeeded(session, task, result)
-                keys.seal(session, task.infrastructure_id, files)
-            queue.note(session, operation, " ".join([f"{task.kind} is done.", reason]).strip())
+            text = " ".join([f"{task.kind} is done.", reason]).strip()
+            queue.note(session, session.get_one(Operation, task.operation_id), text)
         if task.kind == "delete":
             VaultClient(self.config).drop(task.infrastructure_id)
-        _LOG.info("%s is done", task.kind)
 
     def _fail(self, task: Task, reason: str) -> None:
         if task.kind == "delete" and task.arguments.get("force"):
             self._succeed(task, {}, f"It was forced, though not everything may be gone: {reason}")
             return
-        files = self._files(task)
-        with session_scope(self.engine) as session:
-            if queue.finish(session, task.operation_id, task.fence, "failed", reason):
+        with self._ending(task, "failed", reason) as session:
+            if session is not None:
                 outcome.failed(session, task, reason)
-                keys.seal(session, task.infrastructure_id, files)
                 queue.note(session, session.get_one(Operation, task.operation_id), reason, "failed")
-        _LOG.warning("%s failed", task.kind, extra={"reason": reason})
 
-    def _end(self, task: Task, state: str, reason: str) -> None:
+    def _cancel(self, task: Task, reason: str) -> None:
+        with self._ending(task, "cancelled", reason) as session:
+            if session is not None:
+                queue.note(session, session.get_one(Operation, task.operation_id), reason)
+
+    @contextmanager
+    def _ending(
+        self, task: Task, state: str, reason: str, result: dict[str, Any] | None = None
+    ) -> Iterator[Session | None]:
+        """Give the session in which the operation ends; None when it belongs to somebody else: then write nothing."""
         files = self._files(task)
         with session_scope(self.engine) as session:
-            if queue.finish(session, task.operation_id, task.fence, state, reason):
+            held = queue.finish(session, task.operation_id, task.fence, state, reason, result)
+            if held and task.kind != "delete":
                 keys.seal(session, task.infrastructure_id, files)
-                queue.note(session, session.get_one(Operation, task.operation_id), reason)
-        _LOG.info("%s is %s", task.kind, state)
+            yield session if held else None
+        if held:
+            _LOG.info("%s is %s", task.kind, state, extra={"reason": reason})
+        else:
+            _LOG.warning(_LOST)
 
     def _release(self, task: Task, reason: str, seconds: float, counts: bool) -> None:
         with session_scope(self.engine) as session:
-            if queue.release(session, task.operation_id, task.fence, reason, seconds, counts):
+            held = queue.release(session, task.operation_id, task.fence, reason, seconds, counts)
+            if held:
                 queue.note(session, session.get_one(Operation, task.operation_id), f"{task.kind}: {reason}")
-        _LOG.warning("%s goes back into the queue", task.kind, extra={"reason": reason})
+        if held:
+            _LOG.warning("%s goes back into the queue", task.kind, extra={"reason": reason})
+        else:
+            _LOG.warning(_LOST)
 
     def _files(self, task: Task) -> dict[str, str]:
         return keys.read_files(self.config, task.name)
