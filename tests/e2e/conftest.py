@@ -163,7 +163,7 @@ def cloud_parameters() -> list[Any]:
     result = []
     for name in CLOUDS:
         reason = CLOUDS[name].missing()
-        marks = [pytest.mark.xdist_group(f"cloud-{name}"), pytest.mark.skipif(bool(reason), reason=reason)]
+        marks = [pytest.mark.skipif(bool(reason), reason=reason)]
         result.append(pytest.param(name, id=name, marks=marks))
     return result
 

@@ -17,7 +17,7 @@ from lab.aws.client import Lab
 
 from .conftest import PREFIX, Deployer, Run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("lambda")]
+pytestmark = pytest.mark.e2e
 WAIT_SECONDS = 120
 BUCKET = "uploads-of-e2e-lambda"
 # Nothing but these inputs: the same deployment each time.

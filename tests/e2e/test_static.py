@@ -11,7 +11,7 @@ from standing_hosts import StandingHosts, missing, standing_hosts
 
 from .conftest import PREFIX, Deployer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-static")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from ansible_collections.continuum.im.plugins.module_utils._hosts.model import H
 
 from .conftest import FRONT, NAME, WORKERS, World
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("aws-faults")]
+pytestmark = pytest.mark.integration
 
 KINDS = ("throttle", "error500", "error503", "lost_answer", "lost_request", "denied")
 NAMES = [f"{NAME}-front-0", f"{NAME}-wn-1", f"{NAME}-wn-2"]

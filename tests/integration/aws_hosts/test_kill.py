@@ -13,7 +13,7 @@ from ansible_collections.continuum.im.plugins.module_utils._aws.cloud import Cli
 
 from .conftest import CONFIG, NAME, World
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("aws-kill")]
+pytestmark = pytest.mark.integration
 
 NAMES = [f"{NAME}-front-0", f"{NAME}-wn-1", f"{NAME}-wn-2"]
 EVERY = 10

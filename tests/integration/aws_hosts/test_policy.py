@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import FRONT, GIB, WORKERS, World
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("aws-kill")]
+pytestmark = pytest.mark.integration
 PAGE = Path(__file__).parents[3] / "docs" / "clouds" / "aws.md"
 
 

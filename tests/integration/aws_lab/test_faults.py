@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 
 from lab.aws.client import Lab, LabError
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("aws-lab-strict")]
+pytestmark = pytest.mark.integration
 ONCE = Config(retries={"total_max_attempts": 1})
 LOST = (ConnectionClosedError, EndpointConnectionError)
 

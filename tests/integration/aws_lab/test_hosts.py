@@ -17,7 +17,7 @@ import pytest
 from lab.aws.client import Lab
 from lab.aws.trial import ANYWHERE, Cloud, wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("aws-lab-hosts")]
+pytestmark = pytest.mark.integration
 TESTS = Path(__file__).resolve().parents[2]
 
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from lab.aws.client import Lab
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("aws-lab-strict")]
+pytestmark = pytest.mark.integration
 
 
 class World:

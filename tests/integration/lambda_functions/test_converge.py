@@ -14,7 +14,7 @@ from ansible_collections.continuum.im.plugins.module_utils._hosts.model import H
 
 from .conftest import Functions, await_true
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("lambda-lab")]
+pytestmark = pytest.mark.integration
 BUCKET = "uploads-of-web"
 
 

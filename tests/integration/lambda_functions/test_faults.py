@@ -14,7 +14,7 @@ from ansible_collections.continuum.im.plugins.module_utils._lambda.plan import S
 
 from .conftest import Functions
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("lambda-lab")]
+pytestmark = pytest.mark.integration
 MAKING = (
     *("CreateRole", "PutRolePolicy", "CreateFunction", "CreateLogGroup", "PutRetentionPolicy", "CreateBucket"),
     *("PutBucketTagging", "AddPermission", "CreateFunctionUrlConfig", "PutBucketNotificationConfiguration"),

@@ -18,7 +18,7 @@ from lab.aws.function_sandbox import Job, run_image
 
 from .conftest import Functions
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("lambda-lab")]
+pytestmark = pytest.mark.integration
 SLOW = "import time\ndef handler(event, context): time.sleep(60)\n"
 LARGE = "def handler(event, context): return len(bytearray(600 * 2**20))\n"
 LEAVING = "import sys\ndef handler(event, context): sys.exit(3)\n"

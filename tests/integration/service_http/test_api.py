@@ -15,7 +15,7 @@ import yaml
 from radl.radl_parse import parse_radl
 from service.auth.passwords import hash_password
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("service-http-api")]
+pytestmark = pytest.mark.integration
 RADL = """description desc ( name = 'My infra' )
 network pub (outbound='yes')
 network priv ()

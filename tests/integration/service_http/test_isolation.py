@@ -17,7 +17,7 @@ from service.db.models import Event, Infrastructure, Operation, Owner, Vm
 from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("service-http-isolation")]
+pytestmark = pytest.mark.integration
 RADL = "network n (outbound='yes')\nsystem front (net_interface.0.connection='n')\ndeploy front 1\ncontextualize ()\n"
 # Endpoints that everybody may use: they show nothing of anybody.
 PUBLIC = {

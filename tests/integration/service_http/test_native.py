@@ -22,7 +22,7 @@ from service.routes.openapi import describe, path_of
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("service-http-native")]
+pytestmark = pytest.mark.integration
 AUTH = json.dumps(
     [{"id": "dummy", "type": "Dummy"}, {"type": "InfrastructureManager", "username": "user", "password": "pass"}]
 )

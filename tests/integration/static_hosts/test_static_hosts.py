@@ -21,7 +21,7 @@ import pytest
 
 from standing_hosts import REPOSITORY, StandingHosts, missing, standing_hosts
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("static-hosts")]
+pytestmark = pytest.mark.integration
 MODULES = "ansible_collections.continuum.im.plugins.modules"
 FRONT = {"node": "front", "instance_name": "front", "count": 1, "public": True, "hostname": "front"}
 COUNT = 3

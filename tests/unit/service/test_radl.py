@@ -209,6 +209,15 @@ def test_a_host_without_a_public_network_gets_one_when_it_has_an_address() -> No
     assert young.systems[0].getValue("net_interface.0.dns_name") == "vnode-0"
 
 
+def test_a_host_behind_a_door() -> None:
+    facts = {"private_ip": "10.0.0.3", "ssh_address": "192.0.2.9", "ssh_port": 2222, "user": "debian"}
+    found = parse_radl(vm_text(read_text(SIMPLE), Host(1, "wn", "running", "Local", facts=facts)))
+    assert found.getPublicIP() == "192.0.2.9"
+    assert found.getPrivateIP() == "10.0.0.3"
+    (port,) = found.get_network_by_id("public_net").getOutPorts()
+    assert (port.get_remote_port(), port.get_local_port()) == (2222, 22)
+
+
 def test_a_document_as_text_can_be_read_again() -> None:
     text = document_text(read_text(SIMPLE + "contextualize ()\n"))
     again = parse_radl(text)
