@@ -21,7 +21,7 @@ export MYPYPATH := $(CURDIR)/collections
 DEMO := --template '$(strip $(TEMPLATE))' --cloud '$(strip $(CLOUD))' $(if $(INFRASTRUCTURE),--infrastructure '$(INFRASTRUCTURE)') \
     $(if $(INPUTS),--inputs '$(subst ','\'',$(INPUTS))') $(if $(filter-out 0,$(V)),--verbose)
 PACKAGE := ansible_collections.continuum.im.plugins
-PYTHON_CODE := plugins tests tools
+PYTHON_CODE := plugins service tests tools
 
 .PHONY: help
 help: ## show this list
@@ -40,6 +40,10 @@ demo: setup ## deploy TEMPLATE (slurm) on CLOUD (local) and run a job on it
 .PHONY: destroy
 destroy: setup ## remove what "make demo" made, and check that nothing is left
 	@.venv/bin/python tools/demo.py destroy $(DEMO)
+
+.PHONY: serve
+serve: setup ## run the REST service on http://127.0.0.1:8800, until Ctrl-C
+	@.venv/bin/python -m service serve
 
 .PHONY: lab-aws
 lab-aws: setup ## start an AWS to play with on this machine, until Ctrl-C
@@ -68,6 +72,7 @@ lint-fast: setup ## formatting, style, types, layers: seconds
 	.venv/bin/mypy -p $(PACKAGE)
 	.venv/bin/mypy tools
 	MYPYPATH=collections:tests .venv/bin/mypy -p lab
+	MYPYPATH=collections:. .venv/bin/mypy -p service
 	PYTHONPATH=collections .venv/bin/lint-imports --no-cache
 
 .PHONY: lint

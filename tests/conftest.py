@@ -33,8 +33,8 @@ sys.path.insert(0, str(_link_collection()))
 class OrderedScheduling(LoadFileScheduling):  # type: ignore[misc, unused-ignore]
     """How two processes share the tests: a file stays together, for its tests use one infrastructure in their order.
 
-    A file that runs on several clouds is parted by cloud. (The marks xdist_group do that too, but xdist 3.8 does not see
-    them under pytest 9.2.)
+    A file that runs on several clouds is parted by cloud. (The marks xdist_group would do that too, but xdist 3.8 does
+    not see them under pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
