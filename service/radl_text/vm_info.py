@@ -13,6 +13,7 @@ from radl.radl import RADL, Feature, network, system
 
 from .writer import document_json, document_text
 
+_SSH = 22
 _IMPLIED = "private_net"
 _IMPLIED_PUBLIC = "public_net"
 _SECRET = (
@@ -115,7 +116,7 @@ def _asked(one: Any, name: str) -> Any:
 
 def _set_addresses(found: Any, one: Any, host: Host) -> None:
     """Addresses go to the interfaces of their networks; one without an interface gets one, there are no gaps."""
-    public, private = host.facts.get("public_ip"), host.facts.get("private_ip")
+    private, (public, port) = host.facts.get("private_ip"), _door(host)
     nets = {item.id: item.isPublic() for item in found.networks}
     links: list[str] = []
     while one.getValue(f"net_interface.{len(links)}.connection"):
@@ -131,6 +132,7 @@ def _set_addresses(found: Any, one: Any, host: Host) -> None:
         one.delValue(f"net_interface.{index}.ip")
         if nets.get(name) and public:
             _set(one, f"net_interface.{index}.ip", str(public))
+            _set_port(found.get_network_by_id(name), port)
             public = None
     if private:
         target = free[0] if free else next(
@@ -138,6 +140,23 @@ def _set_addresses(found: Any, one: Any, host: Host) -> None:
         )  # fmt: skip
         if target is not None:
             _set(one, f"net_interface.{target}.ip", str(private))
+
+
+def _door(host: Host) -> tuple[str | None, int]:
+    """Return the address from outside and the port of SSH there: some hosts stand behind a door of another number."""
+    public, address = host.facts.get("public_ip"), host.facts.get("ssh_address")
+    port = host.facts.get("ssh_port") or _SSH
+    if address and not host.facts.get("jump") and (not public or port != _SSH):
+        return str(address), int(port)
+    return (str(public) if public else None), _SSH
+
+
+def _set_port(net: Any, port: int) -> None:
+    """Clients look for the port that leads to 22 among those of the public network."""
+    if port != _SSH:
+        known = net.getValue("outports")
+        net.delValue("outports")
+        net.addFeature(Feature("outports", "=", f"{port}/tcp-{_SSH}/tcp" + (f",{known}" if known else "")))
 
 
 def _link(found: Any, one: Any, index: int, name: str, public: bool) -> str:
