@@ -48,6 +48,8 @@ class Recorder:
         self.play = ""
         self.progress = ""
         self._ids = (infrastructure_id, operation_id, generation)
+        self.errors: list[str] = []
+        self._told: list[tuple[Failure, list[Event]]] = []
         self._inside = False
         self._lock = threading.Lock()
         self._rows: list[Event] = []
@@ -73,8 +75,8 @@ class Recorder:
             handler(event, data if isinstance(data, dict) else {})
         return False
 
-    def tell(self, message: str, status: str = "info", host: str = "", task: str = "", seconds: float = 0.0) -> None:
-        """Add a row."""
+    def tell(self, message: str, status: str = "info", host: str = "", task: str = "", seconds: float = 0.0) -> Event:
+        """Add a row and return it."""
         infrastructure_id, operation_id, generation = self._ids
         row = Event(
             infrastructure_id=infrastructure_id,
@@ -90,6 +92,7 @@ class Recorder:
         )
         with self._lock:
             self._rows.append(row)
+        return row
 
     def take(self) -> tuple[list[Event], Instances | None]:
         """Return the rows that are not written yet, and the hosts of the cloud if they have been listed anew."""
@@ -139,32 +142,50 @@ class Recorder:
             self.tell(message, "ok", **where)
             return
         self.killed = self.killed or was_killed(where["host"], result, message)
+        self._settle(where["host"], where["task"])
         self.failures.append(Failure(where["host"], where["task"], message))
         self.tell(message, "failed", **where)
 
     def _on_unreachable(self, event: dict[str, Any], data: dict[str, Any]) -> None:
         where = _where(event, data)
         message = message_of({**_result(data), "unreachable": True})
+        self._settle(where["host"], where["task"])
         self.failures.append(Failure(where["host"], where["task"], self.redactor.text(message), unreachable=True))
         self.tell(message, "unreachable", **where)
 
     def _on_line(self, event: dict[str, Any], _data: dict[str, Any]) -> None:
+        error = event.get("event") == "error"
         for line in str(event.get("stdout", "")).splitlines():
             plain = self.redactor.text(_COLOUR.sub("", line).rstrip())
             text = plain.strip()
             if not text:
                 continue
-            self.lines.append(text)
+            (self.errors if error else self.lines).append(text)
+            self.killed = self.killed or was_killed("", {}, text)
             inside = _FAILED_INSIDE.match(text)
             if inside is not None:
-                # A playbook inside of a task (recipes in the sandbox) tells in lines what has failed.
+                # Told by the callback: of a task, whose event follows, or of one of a playbook inside of a task.
                 host, task, silent, message = inside.groups()
-                self.failures.append(Failure(host or silent, task or "", message or "", unreachable=silent is not None))
+                failure = Failure(host or silent, task or "", message or "", unreachable=silent is not None)
+                self._told.append((failure, []))
             elif self._inside and plain.startswith("  "):
-                last = self.failures[-1]
-                self.failures[-1] = replace(last, message=f"{last.message}\n{text}".strip())
+                failure, rows = self._told[-1]
+                self._told[-1] = (replace(failure, message=f"{failure.message}\n{text}".strip()), rows)
             self._inside = inside is not None or (self._inside and plain.startswith("  "))
-            self.tell(text, "failed" if self._inside or event.get("event") == "error" else "info")
+            row = self.tell(text, "failed" if self._inside or error else "info")
+            if self._inside:
+                self._told[-1][1].append(row)
+
+    def _settle(self, host: str, task: str) -> None:
+        """A task's own event has come: the lines about it go, those about inner playbooks stay and come first."""
+        name = task.rpartition(" : ")[2]
+        for failure, rows in self._told:
+            if failure.host == host and failure.task.rpartition(" : ")[2] in (name, ""):
+                with self._lock:
+                    self._rows = [row for row in self._rows if row not in rows]
+            else:
+                self.failures.append(failure)
+        self._told, self._inside = [], False
 
 
 def _result(data: dict[str, Any]) -> dict[str, Any]:

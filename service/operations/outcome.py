@@ -18,9 +18,9 @@ _FACTS_OF_NO_USE = ("id", "node", "name", "cloud_id", "state", "fresh")
 def begins(session: Session, task: Task) -> None:
     """A run begins: hosts that are wanted are pending, those that are there are no longer configured."""
     infrastructure = _infrastructure(session, task)
-    infrastructure.failure = ""
     if not task.configures:
         return
+    infrastructure.failure = ""
     known = {item.vm_id: item for item in infrastructure.vms}
     for wanted in task.wanted or ():
         vm_id = int(wanted["id"])
@@ -91,6 +91,9 @@ def _powered(infrastructure: Infrastructure, task: Task) -> None:
     for vm in infrastructure.live_vms:
         if (not chosen or vm.vm_id in chosen) and vm.state not in ("failed", "deleting", "pending"):
             vm.state = "stopped" if task.kind == "stop" else vm.configured or "running"
+    if not any("unconfigured" in (vm.state, vm.configured) or vm.state == "failed" for vm in infrastructure.live_vms):
+        # What failed before was the power too.
+        infrastructure.failure = ""
 
 
 def failed(session: Session, task: Task, reason: str) -> None:

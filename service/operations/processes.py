@@ -12,22 +12,15 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 RUN_MARK = "CONTINUUM_RUN"
 SERVICE_MARK = "CONTINUUM_SERVICE_HOME"
-# They keep containers alive, or change the store of the engine: never killed, the second kind is waited for.
-_KEEPERS = {
-    "conmon",
-    "aardvark-dns",
-    "pasta",
-    "pasta.avx2",
-    "slirp4netns",
-    "rootlessport",
-    "fuse-overlayfs",
-    "catatonit",
-}
-_BUSY = {"podman", "docker", "crun", "runc", "netavark"}
+# They keep containers alive, or change the store of the engine: never killed, the second kind is waited for. A process
+# that is about to become the first one of a container is called "runc:[2:INIT]".
+_KEEPERS = ("conmon", "aardvark-dns", "pasta", "slirp4netns", "rootlessport", "fuse-overlayfs", "catatonit")
+_BUSY = ("podman", "docker", "crun", "runc", "netavark")
 _ENGINE_SECONDS = 60.0
 
 
@@ -39,11 +32,12 @@ class Process:
     started: str
     name: str
     parent: int
+    helper: bool = False
 
     @property
     def engine(self) -> bool:
-        """True for parts of a container engine."""
-        return self.name in _KEEPERS or self.name in _BUSY
+        """True for parts of a container engine, and for what they have started."""
+        return self.helper or self.name.startswith(_KEEPERS + _BUSY)
 
 
 def look(pid: int) -> Process | None:
@@ -74,7 +68,21 @@ def marked(name: str, value: str) -> list[Process]:
         process = look(int(entry)) if carries else None
         if process is not None:
             found.append(process)
-    return found
+    return with_helpers(found)
+
+
+def with_helpers(found: list[Process]) -> list[Process]:
+    """Say which processes a container engine has started: it runs programs of the system too."""
+    known = {item.pid: item for item in found}
+
+    def above(item: Process) -> Iterator[Process]:
+        seen = {item.pid}
+        while item.parent in known and item.parent not in seen:
+            item = known[item.parent]
+            seen.add(item.pid)
+            yield item
+
+    return [replace(item, helper=any(other.engine for other in above(item))) for item in found]
 
 
 def signal_process(process: Process, number: int) -> None:
@@ -104,7 +112,7 @@ def end_marked(name: str, value: str, grace: float = 0.0, spare: int = 0) -> int
     give_up = hard_after + _ENGINE_SECONDS
     polite = grace > 0
     while True:
-        there = [item for item in marked(name, value) if item.pid != spare and item.name not in _KEEPERS]
+        there = [item for item in marked(name, value) if item.pid != spare and not item.name.startswith(_KEEPERS)]
         ours = [item for item in there if not item.engine]
         if not there or (not ours and time.monotonic() > give_up):
             return len(told)

@@ -176,7 +176,7 @@ class Worker:
         elif ended.lost:
             self._release(task, "the run was killed and is repeated", _pause(task), True)
         elif ended.code:
-            self._fail(task, sentence(recorder.failures, list(recorder.lines), ended.code))
+            self._fail(task, sentence(recorder.failures, recorder.errors or list(recorder.lines), ended.code))
         else:
             self._succeed(task, recorder.result)
 

@@ -99,6 +99,24 @@ def test_failures_inside_of_the_sandbox(recorder: Recorder) -> None:
     assert sentence(recorder.failures, [], 2).startswith("wn-1, task 'Start it': no such service second line")
 
 
+def test_what_the_callback_says_of_a_task_is_said_once(recorder: Recorder) -> None:
+    for line in ("FAILED on localhost: continuum.im.cloud_local : Make the hosts", "  no room"):
+        tell(recorder, "verbose", stdout=line)
+    tell(recorder, "runner_on_failed", host="localhost", task="Make the hosts", res={"msg": "no room"})
+    assert recorder.failures == [Failure("localhost", "Make the hosts", "no room")]
+    assert rows(recorder) == [("", "localhost", "Make the hosts", "failed", "no room")]
+    tell(recorder, "verbose", stdout="UNREACHABLE: wn: gone")
+    tell(recorder, "runner_on_unreachable", host="wn", task="Read", res={"msg": "gone"})
+    assert rows(recorder) == [("", "wn", "Read", "unreachable", "gone")]
+
+
+def test_errors_of_the_run_itself(recorder: Recorder) -> None:
+    tell(recorder, "verbose", stdout="Provide the hosts ...")
+    tell(recorder, "error", stdout="[ERROR]: A worker was found in a dead state")
+    assert recorder.killed
+    assert recorder.errors == ["[ERROR]: A worker was found in a dead state"]
+
+
 def test_long_messages_are_cut(recorder: Recorder) -> None:
     tell(recorder, "verbose", stdout="x" * 9000)
     assert len(rows(recorder)[0][4]) == 4000

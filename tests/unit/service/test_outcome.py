@@ -115,6 +115,19 @@ def test_a_failed_stop_is_told(engine: Engine, one: str) -> None:
         outcome.failed(session, task(one, "stop"), "no.")
     assert states(engine, one) == {0: "configured", 1: "configured"}
     assert read(engine, one).failure == "no."
+    with session_scope(engine) as session:
+        outcome.succeeded(session, task(one, "stop"), {})
+    assert read(engine, one).failure == ""
+
+
+def test_power_does_not_hide_a_failed_configuration(engine: Engine, one: str) -> None:
+    deployed(engine, one)
+    with session_scope(engine) as session:
+        outcome.failed(session, task(one, "reconfigure"), "no.")
+        outcome.begins(session, task(one, "start"))
+        outcome.succeeded(session, task(one, "start"), {})
+    assert read(engine, one).failure == "no."
+    assert states(engine, one) == {0: "unconfigured", 1: "unconfigured"}
 
 
 def test_deletion(engine: Engine, one: str) -> None:

@@ -24,7 +24,7 @@ from service.log import JsonFormatter, log_context
 from service.operations import queue
 from service.operations.credentials import CredentialVault, VaultClient, VaultServer, offer_credentials
 from service.operations.execute import Leash, leashed, secret_file
-from service.operations.processes import RUN_MARK, end_marked, identity, is_dead, look, marked
+from service.operations.processes import RUN_MARK, Process, end_marked, identity, is_dead, look, marked, with_helpers
 from sqlalchemy import Engine
 
 pytestmark = pytest.mark.unit
@@ -79,6 +79,19 @@ def test_nothing_else_ends(mark: str, family: str) -> None:
     start(mark, family)
     assert end_marked(RUN_MARK, other) == 0
     assert len(marked(RUN_MARK, mark)) == 2
+
+
+def test_parts_of_container_engines_are_known() -> None:
+    names = ["podman", "conmon", "runc:[2:INIT]", "pasta.avx2", "docker-proxy"]
+    assert all(Process(1, "", name, 0).engine for name in names)
+    assert not Process(1, "", "python", 0).engine
+    found = [
+        Process(1, "", "python", 0),
+        Process(2, "", "podman", 1),
+        Process(3, "", "sh", 2),
+        Process(4, "", "nft", 3),
+    ]
+    assert [item.engine for item in with_helpers(found)] == [False, True, True, True]
 
 
 def leash(mark: str, secrets: str, *command: str) -> subprocess.Popen[str]:
