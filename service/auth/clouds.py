@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import BadRequest
@@ -19,6 +21,11 @@ _REFERENCE = (
     "Azure GCE OpenStack EGI Kubernetes KubeVirt Docker Lambda OSCAR OpenNebula CloudStack Linode Orange vSphere "
     "LibCloud"
 ).split()
+# How the hosts of a Static record come to the run that needs them.
+STATIC_VARIABLE = "CONTINUUM_STATIC"
+_OF_STATIC = ("address", "user", "port", "private_ip", "public_ip", "node", "name")
+_ADDRESS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?")
+_MOST_HOSTS = 1000
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 
@@ -113,9 +120,47 @@ def _aws(record: Record) -> CloudAccess:
     return CloudAccess("aws", record.get("id", "ec2"), "EC2", host, port, endpoint, environment)
 
 
+def _static(record: Record) -> CloudAccess:
+    """Hosts that exist already: their addresses in `host` (commas between them) or as JSON in `hosts`, and the key."""
+    missing = [key for key in ("username", "private_key") if not record.get(key)]
+    missing += [] if record.get("host") or record.get("hosts") else ["host"]
+    if missing:
+        raise BadRequest(f"No correct auth data has been specified to Static.: {', '.join(missing)}")
+    hosts = _static_hosts(record)
+    text = json.dumps({"hosts": hosts, "user": record["username"], "private_key": record["private_key"]})
+    return CloudAccess("static", record.get("id", "static"), "Static", environment={STATIC_VARIABLE: text})
+
+
+def _static_hosts(record: Record) -> list[dict[str, Any]]:
+    wrong = BadRequest("The 'hosts' of a Static record are a JSON list of addresses, or of objects with an 'address'.")
+    found: Any = [{"address": part.strip()} for part in record.get("host", "").split(",") if part.strip()]
+    if record.get("hosts"):
+        try:
+            found = json.loads(record["hosts"])
+        except (ValueError, RecursionError):
+            raise wrong from None
+    if not isinstance(found, list) or not found or len(found) > _MOST_HOSTS:
+        raise wrong
+    hosts = [item if isinstance(item, dict) else {"address": item} for item in found]
+    for host in hosts:
+        # A path would be one of this machine: nothing but these keys.
+        if set(host) - set(_OF_STATIC) or not _ADDRESS.fullmatch(str(host.get("address", ""))):
+            raise wrong
+    return hosts
+
+
+def static_variables(environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+    """Return the extra variables of a run on hosts that exist already, and the private key of their user."""
+    told = environment.get(STATIC_VARIABLE)
+    if not told:
+        return {}, ""
+    found = json.loads(told)
+    return {"cloud_static_hosts": found["hosts"], "cloud_static_user": found["user"]}, str(found["private_key"])
+
+
 _READERS: dict[str, Callable[[Record], CloudAccess]] = {
     "Dummy": _plain("dummy", "Dummy"),
     "EC2": _aws,
     "Local": _plain("local", "Local"),
-    "Static": _plain("static", "Static"),
+    "Static": _static,
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..db.engine import session_scope
 from ..db.models import Infrastructure, Operation, Vm
-from ..errors import BadRequest, Conflict, NotFound, ServiceError
+from ..errors import BadRequest, Conflict, ServiceError
 from ..operations.queue import enqueue, wait_for
 from .context import Caller, Service, find_vm, open_infrastructure, put_credentials, staying_vms
 
@@ -27,7 +27,7 @@ def power(service: Service, caller: Caller, key: str, kind: str, vm: str = "") -
             return
         operation = _enqueue(service, session, caller, found, kind, {"hosts": hosts} if hosts else {})
     ended = _wait(service, operation, POWER_SECONDS)
-    if ended.state != "done":
+    if ended is not None and ended.state != "done":
         what = "the VM" if vm else "the infrastructure"
         raise BadRequest(f"Error {_DONE[kind]} {what}: {ended.reason or ended.state}")
 
@@ -43,6 +43,8 @@ def snapshot(service: Service, caller: Caller, key: str, vm: str, disk: str, nam
         operation = _enqueue(service, session, caller, found, "snapshot", arguments)
         cloud = found.cloud
     ended = _wait(service, operation, POWER_SECONDS)
+    if ended is None:
+        raise ServiceError("The service is busy; the image is made all the same.", 503)
     image = str(ended.result.get("image") or "")
     if ended.state != "done" or not image:
         raise BadRequest(ended.reason or "No image was made.")
@@ -57,7 +59,7 @@ def destroy(service: Service, caller: Caller, key: str, force: bool, wait: bool)
     if not wait:
         return
     ended = _wait(service, operation, DESTROY_SECONDS)
-    if ended.state != "done":
+    if ended is not None and ended.state != "done":
         raise BadRequest(ended.reason or "The infrastructure could not be deleted.")
 
 
@@ -114,11 +116,12 @@ def _enqueue(
         raise Conflict("Invalid State to perform this operation.") from None
 
 
-def _wait(service: Service, operation: Operation, seconds: float) -> Operation:
-    try:
+def _wait(service: Service, operation: Operation, seconds: float) -> Operation | None:
+    """Wait for an operation; None when too many others wait already: it is carried out all the same."""
+    with service.place_to_wait() as free:
+        if not free:
+            return None
         ended = wait_for(service.engine, operation.id, seconds)
-    except NotFound:  # the retention has removed it with its infrastructure
-        return operation
     if not ended.finished:
         raise ServiceError("Operation timed out", 504)
     return ended

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 from typing import Any
 
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home
@@ -41,6 +43,7 @@ class Service:
     translator: Translator
     identities: Identities
     box: SecretBox
+    places: BoundedSemaphore
 
     @classmethod
     def of(cls, config: Config, engine: Engine) -> Service:
@@ -48,7 +51,19 @@ class Service:
         home = Home(config.home)
         # Keys of name spaces are made with the key that seals: they mean nothing elsewhere.
         secret = config.secret_key.encode() or _key_bytes(config)
-        return cls(config, engine, Translator(home, os.environ), Identities(config, secret), secret_box(config))
+        places = BoundedSemaphore(max(2, config.web_threads // 4))
+        people = Identities(config, secret)
+        return cls(config, engine, Translator(home, os.environ), people, secret_box(config), places)
+
+    @contextmanager
+    def place_to_wait(self) -> Iterator[bool]:
+        """Say whether a request may wait for an operation: most threads are for those who only want to look."""
+        free = self.places.acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
+                self.places.release()
 
 
 def _key_bytes(config: Config) -> bytes:
@@ -162,6 +177,11 @@ def put_credentials(service: Service, caller: Caller, key: str, access: CloudAcc
 
 def wait_until(service: Service, key: str, done: Callable[[Infrastructure], bool], seconds: float) -> bool:
     """Wait until something is true of an infrastructure or it is gone; False when the time is over."""
+    with service.place_to_wait() as free:
+        return _wait_until(service, key, done, seconds if free else 0.0)
+
+
+def _wait_until(service: Service, key: str, done: Callable[[Infrastructure], bool], seconds: float) -> bool:
     end, pause = time.monotonic() + seconds, 0.05
     while True:
         with read_scope(service.engine) as session:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service.auth.clouds import find_cloud
+from service.auth.clouds import find_cloud, static_variables
 from service.auth.identity import Identities
 from service.auth.passwords import Spaces, check_password, hash_password, read_users
 from service.auth.records import read_header, write_header
@@ -157,6 +157,35 @@ def test_clouds() -> None:
     assert (chosen.host, chosen.port, chosen.endpoint) == ("server.example", 8080, "http://server.example:8080/path")
     assert find_cloud([USER], default="local").type == "Local"
     assert find_cloud([{"id": "d", "type": "Dummy", "host": "http://[bad"}], dummy=True).endpoint == "http://:80"
+
+
+def test_hosts_that_exist() -> None:
+    record = {"id": "s", "type": "Static", "host": "192.0.2.1, 192.0.2.2", "username": "debian", "private_key": "KEY"}
+    found = find_cloud([record])
+    assert found.cloud == "static"
+    variables, key = static_variables(found.environment)
+    assert key == "KEY"
+    assert variables == {
+        "cloud_static_hosts": [{"address": "192.0.2.1"}, {"address": "192.0.2.2"}],
+        "cloud_static_user": "debian",
+    }
+    more = {**record, "hosts": '["h1", {"address": "h2", "node": "front", "port": 2222}]'}
+    assert [host["address"] for host in static_variables(find_cloud([more]).environment)[0]["cloud_static_hosts"]] == [
+        "h1", "h2",
+    ]  # fmt: skip
+    assert static_variables({}) == ({}, "")
+    for hosts in (
+        "x",
+        "{}",
+        "[]",
+        '[{"address": "h", "private_key_file": "/root/.ssh/id"}]',
+        '["-oProxyCommand=x"]',
+    ):
+        wrong = {**record, "hosts": hosts}
+        with pytest.raises(BadRequest, match="Static record"):
+            find_cloud([wrong])
+    with pytest.raises(BadRequest, match="private_key"):
+        find_cloud([{"id": "s", "type": "Static", "host": "a"}])
 
 
 @pytest.mark.parametrize(
