@@ -129,6 +129,7 @@ class Recorder:
         if isinstance(facts, dict) and isinstance(facts.get("im_instances"), list):
             self.saw(facts["im_instances"])
         where = _where(event, data)
+        self._tell_printed(result)
         if where["task"].startswith(_NO_NEWS):
             return
         message = message_of(result)
@@ -143,6 +144,7 @@ class Recorder:
             return
         self.killed = self.killed or was_killed(where["host"], result, message)
         self._settle(where["host"], where["task"])
+        self._tell_printed(result)
         self.failures.append(Failure(where["host"], where["task"], message))
         self.tell(message, "failed", **where)
 
@@ -175,6 +177,14 @@ class Recorder:
             row = self.tell(text, "failed" if self._inside or error else "info")
             if self._inside:
                 self._told[-1][1].append(row)
+
+    def _tell_printed(self, result: dict[str, Any]) -> None:
+        """What recipes in the sandbox have printed comes with the result of the task around them."""
+        inner = result.get("continuum_progress")
+        output = inner.get("output") if isinstance(inner, dict) else None
+        for play, found in output.items() if isinstance(output, dict) else ():
+            for task, printed in found.get("tasks", {}).items():
+                self.tell(message_of({"msg": printed.get("output")}), "ok", host="localhost", task=f"{play}: {task}")
 
     def _settle(self, host: str, task: str) -> None:
         """A task's own event has come: the lines about it go, those about inner playbooks stay and come first."""

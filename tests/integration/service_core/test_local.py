@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service.db.engine import read_scope
+from service.db.engine import read_scope, session_scope
+from service.db.models import Infrastructure
 from service.operations import keys
 
 from .conftest import LONG, VM, Service, until
@@ -37,6 +38,33 @@ topology_template:
   outputs:
     told: {value: {get_input: admin_password}}
     ip: {value: {get_attribute: [simple_node, public_address, 0]}}
+"""
+RECIPE = """
+- hosts: localhost
+  connection: local
+  tasks:
+    - name: Greet
+      ansible.builtin.debug: {msg: hello from the recipe}
+    - name: Check the licence
+      ansible.builtin.assert: {that: "licence == 'good'", fail_msg: the licence is not good}
+"""
+WITH_RECIPE = """
+tosca_definitions_version: tosca_simple_yaml_1_0
+topology_template:
+  inputs:
+    licence: {type: string, default: bad}
+  node_templates:
+    box:
+      type: tosca.nodes.indigo.Compute
+      capabilities: {endpoint: {properties: {network_name: PUBLIC}}}
+    app:
+      type: tosca.nodes.SoftwareComponent
+      requirements: [{host: box}]
+      interfaces:
+        Standard:
+          configure:
+            implementation: https://example.org/recipes/app.yml
+            inputs: {licence: {get_input: licence}}
 """
 
 
@@ -137,3 +165,21 @@ def test_delete_overtakes_a_real_run(local: Service) -> None:
     operations = local.settled(found)
     assert [(item.kind, item.state) for item in operations] == [("create", "cancelled"), ("delete", "done")]
     assert containers(f"im-{found}") == []
+
+
+def test_recipes_run_in_the_sandbox_and_tell_what_they_do(local: Service) -> None:
+    recipes = local.home / "recipes"
+    recipes.mkdir()
+    (recipes / "app.yml").write_text(RECIPE)
+    (local.home / "site.yml").write_text(f"mirrors: {{'https://example.org/recipes/': {recipes}}}\n")
+    found = local.create(1, template=WITH_RECIPE, wanted=[{"id": 0, "node": "box"}])
+    (operation,) = local.settled(found)
+    assert operation.state == "failed"
+    assert "task 'Check the licence': the licence is not good" in operation.reason
+    assert local.states(found) == {0: "unconfigured"}
+    with session_scope(local.engine) as session:
+        session.get_one(Infrastructure, found).inputs = {"licence": "good"}
+    local.ask(found, "reconfigure")
+    assert [item.state for item in local.settled(found)] == ["failed", "done"], local.words(found)
+    assert local.states(found) == {0: "configured"}
+    assert any("hello from the recipe" in event.message for event in local.events(found))

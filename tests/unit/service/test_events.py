@@ -110,6 +110,15 @@ def test_what_the_callback_says_of_a_task_is_said_once(recorder: Recorder) -> No
     assert rows(recorder) == [("", "wn", "Read", "unreachable", "gone")]
 
 
+def test_what_recipes_print(recorder: Recorder) -> None:
+    output = {"app": {"tasks": {"Greet": {"state": "ok", "output": "hello hushhush"}}}}
+    tell(recorder, "runner_on_ok", host="localhost", task="Configure", res={"continuum_progress": {"output": output}})
+    assert rows(recorder) == [
+        ("", "localhost", "app: Greet", "ok", f"hello {STARS}"),
+        ("", "localhost", "Configure", "ok", ""),
+    ]
+
+
 def test_errors_of_the_run_itself(recorder: Recorder) -> None:
     tell(recorder, "verbose", stdout="Provide the hosts ...")
     tell(recorder, "error", stdout="[ERROR]: A worker was found in a dead state")
