@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,12 +52,24 @@ def test_check_mode_shows_the_plan_only(cluster: Deployer, hosts: StandingHosts,
 
 
 def test_too_few_hosts(cluster: Deployer, hosts: StandingHosts) -> None:
-    refused = cluster.run(
-        "deploy", check=False, template="slurm", inputs={"wn_num": 2}, cloud_static_hosts=hosts.offer()
-    )
+    offered = {**cluster.environment, "CONTINUUM_STATIC_HOSTS": json.dumps(hosts.offer())}
+    other = Deployer(cluster.home, f"{cluster.name}-b", environment=offered, cloud="static")
+    refused = other.run("deploy", check=False, template="slurm", inputs={"wn_num": 2})
+    other.run("destroy")
     assert refused.code != 0
     assert "needs 3, has 2 free" in " ".join(refused.output.split())
     assert [hosts.marks(number) for number in (0, 1)] == [[], []]
+
+
+def test_hosts_of_the_environment_are_no_templates(cluster: Deployer, hosts: StandingHosts) -> None:
+    nasty = "{{ lookup('ansible.builtin.pipe', 'touch " + str(cluster.home / "never") + "') }}"
+    for items in ([{"address": nasty}], [nasty]):
+        offered = {"CONTINUUM_STATIC_HOSTS": json.dumps(items)}
+        other = Deployer(cluster.home, f"{cluster.name}-b", environment=offered, cloud="static")
+        refused = other.run("deploy", check=False, template="slurm", inputs={"wn_num": 1})
+        assert refused.code != 0
+        assert "not valid as address" in refused.output
+    assert not (cluster.home / "never").exists()
 
 
 def test_deploy_and_run_a_job(cluster: Deployer, hosts: StandingHosts, inventory: Path) -> None:
