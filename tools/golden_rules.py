@@ -287,10 +287,6 @@ def _stale_list(case: _Case) -> bool:
     return case.request.method == "POST" and "Deleted VM." in case.recorded.body and case.ours.status == 200
 
 
-def _tokens_of_numbers(case: _Case) -> bool:
-    return case.request.method == "POST" and '"1\\" is not a string' in case.recorded.body and case.ours.status == 200
-
-
 def _oai(case: _Case) -> bool:
     return case.request.path.startswith("/oai") and case.ours.status == 200
 
@@ -318,7 +314,6 @@ RULES: dict[str, Callable[[_Case], bool]] = {
     "nothing-left-behind": _listing,
     "stale-removal-list": _stale_list,
     "deleting-until-gone": _until_gone,
-    "numbers-in-removal-list": _tokens_of_numbers,
     "estimate-of-wishes": _dry_run,
     "own-documentation": _head_and_docs,
     "own-catalogue": _oai,
