@@ -29,9 +29,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+sys.path.insert(0, str(ROOT))
 
-from golden_rules import Answer, Request, compare  # noqa: E402
+from tools.golden_rules import Answer, Request, compare  # noqa: E402
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _EXCHANGE = re.compile(r"^=== HTTP exchange \d+: (request|response)\n", re.MULTILINE)
