@@ -136,6 +136,9 @@ class Supervisor:
         host, port = listener.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}{self.config.root_path}"
         (self.config.run_folder / "address").write_text(address + "\n", encoding="ascii")
+        print(
+            f"The service listens on {address}; its interface is shown at {address}/docs. Ctrl-C ends it.", flush=True
+        )
         _LOG.info("the service listens", extra={"address": address, "home": self.config.home})
 
     def _watch(self, engine: Engine) -> None:

@@ -117,7 +117,9 @@ class AnsibleExecutor:
         settings.prepare()
         own = {name: value for name, value in settings.env.items() if name.startswith(_RUNNER) or name in _CALLBACK}
         marks = {RUN_MARK: task.infrastructure_id, SERVICE_MARK: self._config.home}
-        settings.env = {**environment_of_runs(self._config, os.environ), **own, **marks}
+        # What Ansible keeps for the time of a run may be secret: it goes with the folder, even after kill -9.
+        kept = {"ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_PIPELINING": "True"}
+        settings.env = {**environment_of_runs(self._config, os.environ), **kept, **own, **marks}
         settings.cwd = str(folder)
         with secret_file(environment) as secrets:
             settings.command = leashed(task.infrastructure_id, secrets, [str(_PLAYBOOK), *settings.command[1:]])
