@@ -22,12 +22,18 @@ _PREFIX = "Error parsing request body: "
 _ONE = threading.Lock()  # the tables of the parser are shared by all of its instances
 _TOKEN = re.compile(r"LexToken\((\w+),(.*),(\d+),\d+\)$", re.DOTALL)
 _MOST_HOSTS = 1000
+_MOST_TEXT = 512 * 1024
+# The library looks through all sections for each new one.
+_MOST_SECTIONS = 1000
+_SECTION = re.compile(r"^\s*(?:network|system|configure|deploy|ansible)\s", re.MULTILINE)
 
 
 def read_text(text: str) -> Any:
     """Return the RADL document of a text; an empty text is an empty document. Raises `BadRequest`."""
     if not text.strip():
         return RADL()
+    if len(text) > _MOST_TEXT or len(_SECTION.findall(text)) > _MOST_SECTIONS:
+        raise BadRequest(_PREFIX + "The document is too long.")
     try:
         with _ONE:
             found = RADLParser(lextab="radl").parse(text + "\n")
@@ -51,6 +57,8 @@ def read_items(items: Any) -> Any:
     """Return the RADL document of the JSON form as data. Raises `BadRequest`."""
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise BadRequest(_PREFIX + "RADL in JSON is a list of objects.")
+    if len(items) > _MOST_SECTIONS:
+        raise BadRequest(_PREFIX + "The document is too long.")
     found = RADL()
     for item in items:
         if item.get("class") not in _CLASSES:

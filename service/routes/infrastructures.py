@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from flask import Blueprint, Response, request
 from sqlalchemy import select
@@ -17,6 +16,7 @@ from ..db.models import Infrastructure
 from ..errors import BadRequest, ServiceError, Unauthorized
 from ..infrastructures import actions, change, create, owners, show, transfer
 from ..infrastructures.context import Caller, open_infrastructure, owned, radl_of
+from ..infrastructures.search import matching
 from ..radl_text.writer import document_text
 from .guard import check_body_type, document, endpoint, flag, negotiated, one_of, service
 from .negotiation import JSON, TEXT, URIS
@@ -25,7 +25,6 @@ from .respond import empty, infrastructure_uri, json_answer, named, one_uri, uri
 blueprint = Blueprint("infrastructures", __name__)
 PROPERTIES = ("contmsg", "radl", "tosca", "state", "outputs", "data", "authorization")
 _ONLY_JSON = ("state", "outputs", "data")
-_MOST_PATTERN = 200
 
 
 @blueprint.get("/infrastructures")
@@ -38,22 +37,9 @@ def list_infrastructures(caller: Caller, media: str) -> Response:
         query = query.order_by(Infrastructure.updated_at.desc(), Infrastructure.id)
         found = list(session.scalars(query))
     if pattern:
-        found = _matching(found, pattern)
+        fits = matching(pattern, [(item.display_name, item.source) for item in found])
+        found = [item for item, fit in zip(found, fits, strict=True) if fit]
     return uri_list(media, [infrastructure_uri(item.id) for item in found])
-
-
-def _matching(found: list[Infrastructure], pattern: str) -> list[Infrastructure]:
-    """Return those whose name or text matches. Raises `BadRequest` for a pattern that cannot be used."""
-    if len(pattern) > _MOST_PATTERN:
-        raise BadRequest("The filter is too long.")
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise BadRequest(f"The filter is not a regular expression: {error}.") from None
-    # A pattern that repeats what repeats takes for ever on the right text.
-    simple = not re.search(r"[*+}]\)*[*+{]|\([^)]*[*+|][^)]*\)[*+{]", pattern)
-    wanted = expression if simple else re.compile(re.escape(pattern))
-    return [item for item in found if wanted.search(item.display_name) or wanted.search(item.source)]
 
 
 @blueprint.post("/infrastructures")

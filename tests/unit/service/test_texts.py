@@ -17,7 +17,9 @@ from service.errors import BadRequest
 from service.infrastructures.change import _leaving
 from service.infrastructures.create import wanted_hosts
 from service.infrastructures.definition import Translator, merged, read_template_text, without_removal_lists
+from service.infrastructures.search import matching
 from service.infrastructures.stats import COLUMNS, as_csv, read_date
+from service.radl_text.reader import read_text
 from service.radl_text.writer import document_text
 from service.routes.negotiation import CSV, HTML, JSON, TEXT, URIS, body_type, choose, error_type
 
@@ -130,6 +132,27 @@ def test_the_catalogue_as_radl(name: str, tmp_path: Path) -> None:
     assert {item.name for item in found.systems} == set(definition.counts)
     assert {item.id: item.vm_number for item in found.deploys} == {key: n for key, n in definition.counts.items() if n}
     assert not list(tmp_path.iterdir())
+
+
+def test_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [("alpha one", "x\ny"), ("beta", "network n (a = 'alpha')")]
+    assert matching("alpha", items) == [True, True]
+    assert matching("^beta$", items) == [False, True]
+    assert matching("(one|a)\\s*=", items) == [False, True]
+    for bad in ("[", "x" * 300, "(?P<a>x)(?P<a>y)"):
+        with pytest.raises(BadRequest, match="The filter"):
+            matching(bad, items)
+    monkeypatch.setattr("service.infrastructures.search._SECONDS", 0.5)
+    with pytest.raises(BadRequest, match="takes too long"):
+        matching("(a+)+$", [("a" * 40 + "b", "")])
+
+
+def test_long_documents_are_refused() -> None:
+    text = "\n".join(f"network n{number}" for number in range(5000))
+    with pytest.raises(BadRequest, match="too long"):
+        read_text(text)
+    with pytest.raises(BadRequest, match="too long"):
+        read_text("# " + "x" * 2_000_000)
 
 
 def test_figures() -> None:
