@@ -39,6 +39,7 @@ from service.operations.processes import SERVICE_MARK, Process, end_marked, mark
 from sqlalchemy import select  # noqa: E402
 
 _SUPERVISOR = 0.4
+_MACHINE = 0.06
 NODE = "simple_node"
 TEMPLATE = REPOSITORY / "playbooks" / "tosca" / "templates" / "vm.yaml"
 
@@ -160,16 +161,17 @@ class FaultRun:
                 kinds[_kind(process)].append(process)
         # When the supervisor goes, all go: not each time.
         alive = self.supervisor is not None and self.supervisor.poll() is None
-        if self.supervisor is not None and alive and self.random.random() < _SUPERVISOR:
+        if self.supervisor is not None and alive and self.random.random() < _SUPERVISOR + _MACHINE:
             kinds["supervisor"].append(Process(self.supervisor.pid, "", "", 0))
-        if kinds:
+        if kinds and self.random.random() < _MACHINE:
+            # The machine loses its power: all at once.
+            for process in [item for found in kinds.values() for item in found]:
+                _kill(process.pid)
+            self.killed["everything"] += 1
+        elif kinds:
             kind = self.random.choice(sorted(kinds))
             victim = self.random.choice(kinds[kind])
-            try:
-                os.kill(victim.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return
-            self.killed[kind] += 1
+            self.killed[kind] += _kill(victim.pid)
 
     def _change(self, infrastructure_id: str) -> None:
         kind = self.random.choice(["add", "add", "remove", "reconfigure", "stop", "start", "delete", "", ""])
@@ -268,6 +270,14 @@ class FaultRun:
             for infrastructure_id in self.ids:
                 _destroy(self.config, f"im-{infrastructure_id}")
         self.engine.dispose()
+
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _kind(process: Process) -> str:

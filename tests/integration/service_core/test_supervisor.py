@@ -32,7 +32,7 @@ def hosts(service: Service, infrastructure_id: str) -> list[int]:
 @pytest.fixture
 def slow(home: Path) -> Iterator[Service]:
     """Each host takes seconds: there is time to kill something."""
-    found = Service(home, dummy_cloud=True, dummy_delay=2)
+    found = Service(home, dummy_cloud=True, dummy_delay=1.5)
     yield found
     found.stop()
 
