@@ -52,6 +52,8 @@ class Web(BaseApplication):
             "proc_name": "continuum-web",
             "control_socket_disable": True,
             "limit_request_line": 8190,
+            # Credentials of clouds are in a header: keys, certificates, tokens.
+            "limit_request_field_size": 256 * 1024,
         }
         for name, value in chosen.items():
             if name in self.cfg.settings:

@@ -255,7 +255,7 @@ def _version(case: _Case) -> bool:
 
 
 def _head_and_docs(case: _Case) -> bool:
-    return case.request.path == "/" and case.ours.status in (200, 404)
+    return case.request.path == "/" and case.ours.status == 200 and case.ours.media == case.recorded.media
 
 
 def _dry_run(case: _Case) -> bool:

@@ -188,8 +188,9 @@ def _wait_until(service: Service, key: str, done: Callable[[Infrastructure], boo
             found = session.scalar(
                 select(Infrastructure).where(Infrastructure.id == key).options(selectinload(Infrastructure.vms))
             )
-            if found is None or done(found):
-                return True
+        # Outside of the session: what is asked may need a connection too, and there are only so many.
+        if found is None or done(found):
+            return True
         if time.monotonic() > end:
             return False
         time.sleep(pause)

@@ -26,6 +26,7 @@ PUBLIC = (
     "health",
     "oai",
     "openapi",
+    "version.start",
     "version.show_version",
     "version.static_file",
     "native.catalogue",

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import yaml
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import COLLECTION
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from ..db.engine import read_scope
 from ..errors import NotFound, UnsupportedMedia
@@ -42,6 +44,13 @@ def show_version() -> Response:
         return named(negotiated(TEXT, (JSON,)), "version", version())
     except UnsupportedMedia as error:
         return error_of(error)
+
+
+@blueprint.get("/")
+def start() -> Response:
+    """Show the description of the interface for people."""
+    page = cast("Callable[[], Response]", current_app.view_functions["openapi.page"])
+    return page()
 
 
 @blueprint.get("/stats")

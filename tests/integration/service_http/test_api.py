@@ -231,6 +231,12 @@ def test_invalid_words(site: Any, method: str, path: str, kind: str, place: list
     assert [(item["type"], item["loc"]) for item in answer.get_json()["detail"]] == [(kind, place)]
 
 
+def test_the_first_page_describes_the_interface(site: Any) -> None:
+    answer = site.app.test_client().get("/")
+    assert answer.content_type == "text/html; charset=utf-8"
+    assert "/infrastructures" in answer.text
+
+
 def test_framework_errors(site: Any) -> None:
     assert site.call("GET", "/nothing").get_json() == {"detail": "Not Found"}
     answer = site.call("PATCH", "/infrastructures")

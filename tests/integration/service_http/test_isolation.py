@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 RADL = "network n (outbound='yes')\nsystem front (net_interface.0.connection='n')\ndeploy front 1\ncontextualize ()\n"
 # Endpoints that everybody may use: they show nothing of anybody.
 PUBLIC = {
-    *("version.show_version", "version.static_file", "oai.oai"),
+    *("version.start", "version.show_version", "version.static_file", "oai.oai"),
     *("health.healthz", "health.readyz", "health.metrics", "openapi.document", "openapi.page", "native.catalogue"),
     "native.template",
 }
