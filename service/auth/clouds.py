@@ -158,6 +158,11 @@ def static_variables(environment: Mapping[str, str]) -> tuple[dict[str, Any], st
     return {"cloud_static_hosts": found["hosts"], "cloud_static_user": found["user"]}, str(found["private_key"])
 
 
+def without_static(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what goes into files."""
+    return {name: value for name, value in environment.items() if name != STATIC_VARIABLE}
+
+
 _READERS: dict[str, Callable[[Record], CloudAccess]] = {
     "Dummy": _plain("dummy", "Dummy"),
     "EC2": _aws,

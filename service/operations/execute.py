@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..auth.clouds import without_static
 from ..config import Config
 from .events import Recorder
 from .processes import RUN_MARK, SERVICE_MARK, Process, end_marked, marked, signal_process
@@ -104,7 +105,7 @@ class AnsibleExecutor:
         from ansible_runner.config.runner import RunnerConfig
         from ansible_runner.runner import Runner
 
-        variables = write_inputs(folder, task)
+        variables = write_inputs(folder, task, environment)
         settings = RunnerConfig(
             private_data_dir=str(folder),
             playbook=f"continuum.im.{task.playbook}",
@@ -121,7 +122,7 @@ class AnsibleExecutor:
         kept = {"ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_PIPELINING": "True"}
         settings.env = {**environment_of_runs(self._config, os.environ), **kept, **own, **marks}
         settings.cwd = str(folder)
-        with secret_file(environment) as secrets:
+        with secret_file(without_static(environment)) as secrets:
             settings.command = leashed(task.infrastructure_id, secrets, [str(_PLAYBOOK), *settings.command[1:]])
             runner = Runner(config=settings, event_handler=recorder.handle)
             runner.run()

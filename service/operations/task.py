@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import is_secret_input
 
+from ..auth.clouds import static_variables
 from ..config import Config
 from .queue import CONFIGURING
 
@@ -82,7 +83,8 @@ class Task:
         """Return the texts that must not be seen anywhere: credentials and secret inputs."""
         inputs = [value for name, value in self.inputs.items() if is_secret_input(str(name), {})]
         known = [value for name, value in environment.items() if not _PUBLIC.search(name)]
-        return [text for value in (*known, *inputs) for text in _texts(value)]
+        key = static_variables(environment)[1]
+        return [text for value in (*known, *inputs, *([key] if key else [])) for text in _texts(value)]
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -133,7 +135,15 @@ def write_private(path: Path, text: str) -> Path:
     return path
 
 
-def write_inputs(folder: Path, task: Task) -> Path:
-    """Write template and extra variables of a run; return the file of the variables."""
+def write_inputs(folder: Path, task: Task, environment: Mapping[str, str] | None = None) -> Path:
+    """Write template and extra variables of a run, and the key of hosts that exist already; return the variables' file.
+
+    Without such a key those hosts are not looked at: our own keys must not open what a user names.
+    """
     template = write_private(folder / "template.yaml", task.template)
-    return write_private(folder / "variables.json", json.dumps(task.variables(str(template))))
+    variables = task.variables(str(template))
+    hosts, key = static_variables(environment or {})
+    if key and task.cloud == "static":
+        file = write_private(folder / "static_key", key.strip() + "\n")
+        variables |= {**hosts, "cloud_static_private_key_file": str(file)}
+    return write_private(folder / "variables.json", json.dumps(variables))

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from standing_hosts import missing, standing_hosts
+
 from .conftest import REPOSITORY, Deployer, left_over
 
 pytestmark = pytest.mark.e2e
@@ -138,6 +140,27 @@ def test_every_command(service: Client) -> None:
         service.run("destroy", key, "-y", user="heir")
         assert key not in service.run("list", user="heir")
         assert not any(left_over(f"im-{key}").values())
+
+
+def test_hosts_that_exist_already(service: Client, tmp_path: Path) -> None:
+    """A user names hosts and their key in the header; the service uses no key of its own."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with standing_hosts(tmp_path, 1) as hosts:
+        (service.folder / "owner.dat").write_text(
+            f"id = s; type = Static; host = {hosts.addresses[0]}; username = {hosts.user}; "
+            f"private_key = file({hosts.key_file})\n"
+            "type = InfrastructureManager; username = owner; password = pass\n"
+        )
+        service.run("create", str(TEMPLATE.with_name("vm.yaml")), user="owner")
+        (key,) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", service.run("list", user="owner"))
+        assert service.wait(key, "owner") == {"0": "configured"}
+        assert hosts.marks(0)
+        assert "host0" not in service.shell(key, "hostname", user="owner")
+        service.run("destroy", key, "-y", user="owner")
+        assert not [mark for mark in hosts.marks(0) if mark.endswith(".json")]
+        assert not any("owner" not in line for line in hosts.keys(0))
 
 
 def _looks(service: Client, key: str) -> None:
