@@ -45,6 +45,10 @@ destroy: setup ## remove what "make demo" made, and check that nothing is left
 serve: setup ## run the REST service on http://127.0.0.1:8800, until Ctrl-C
 	@.venv/bin/python -m service serve
 
+.PHONY: fault-run
+fault-run: setup ## kill processes of the service at random for 5 minutes on CLOUD, then compare what is wanted with what is there
+	@.venv/bin/python tests/faults/fault_run.py --cloud '$(strip $(CLOUD))'
+
 .PHONY: lab-aws
 lab-aws: setup ## start an AWS to play with on this machine, until Ctrl-C
 	@cd tests && ../.venv/bin/python -m lab.aws serve
@@ -73,7 +77,7 @@ lint-fast: setup ## formatting, style, types, layers: seconds
 	.venv/bin/mypy tools
 	MYPYPATH=collections:tests .venv/bin/mypy -p lab
 	MYPYPATH=collections:. .venv/bin/mypy -p service
-	PYTHONPATH=collections .venv/bin/lint-imports --no-cache
+	PYTHONPATH=collections:. .venv/bin/lint-imports --no-cache
 
 .PHONY: lint
 lint: lint-fast ## all gates: ansible-lint, changelog, documentation, ansible-test sanity
