@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, defer, selectinload
 
 from ..db.models import Infrastructure, Vm
 from ..errors import BadRequest
 from .context import Caller, owned
 
+_SEALED = (Infrastructure.source, Infrastructure.template, Infrastructure.inputs, Infrastructure.outputs)
 COLUMNS = (
     *("creation_date", "tosca_name", "vm_count", "cpu_count", "memory_size", "cloud_type", "cloud_host", "hybrid"),
     *("deleted", "im_user", "inf_id", "last_date"),
@@ -38,6 +39,7 @@ def statistics(session: Session, caller: Caller, first: date | None, last: date 
     """Return one row for each infrastructure that was made between two days."""
     query = select(Infrastructure).where(owned(caller)).order_by(Infrastructure.created_at.desc())
     query = query.options(selectinload(Infrastructure.vms), selectinload(Infrastructure.owners))
+    query = query.options(*(defer(column) for column in _SEALED))
     if first is not None:
         query = query.where(Infrastructure.created_at >= datetime(first.year, first.month, first.day, tzinfo=UTC))
     if last is not None:

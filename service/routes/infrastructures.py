@@ -33,13 +33,12 @@ def list_infrastructures(caller: Caller, media: str) -> Response:
     """List the caller's infrastructures; `filter` is a regular expression on names and templates."""
     pattern = request.args.get("filter")
     with read_scope(service().engine) as session:
-        query = select(Infrastructure).where(owned(caller), Infrastructure.deleted_at.is_(None))
-        query = query.order_by(Infrastructure.updated_at.desc(), Infrastructure.id)
-        found = list(session.scalars(query))
-    if pattern:
-        fits = matching(pattern, [(item.display_name, item.source) for item in found])
-        found = [item for item, fit in zip(found, fits, strict=True) if fit]
-    return uri_list(media, [infrastructure_uri(item.id) for item in found])
+        # Texts are sealed: they are opened only when they are searched.
+        columns = [Infrastructure.display_name, Infrastructure.source] if pattern else []
+        query = select(Infrastructure.id, *columns).where(owned(caller), Infrastructure.deleted_at.is_(None))
+        rows = session.execute(query.order_by(Infrastructure.updated_at.desc(), Infrastructure.id)).all()
+    fits = matching(pattern, [row[1:] for row in rows]) if pattern else [True] * len(rows)
+    return uri_list(media, [infrastructure_uri(row[0]) for row, fit in zip(rows, fits, strict=True) if fit])
 
 
 @blueprint.post("/infrastructures")
