@@ -511,3 +511,24 @@ def test_an_error_of_ours_shows_nothing(site: Any, monkeypatch: pytest.MonkeyPat
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.headers["X-Request-ID"] in answer.text
+
+
+def test_why_it_failed(make_site: Callable[..., Any]) -> None:
+    site = make_site(dummy_outcome="unconfigured")
+    body = RADL.replace("contextualize ()\n", "") + RECIPE.partition("contextualize")[0]
+    answer = site.call("POST", "/infrastructures", data=body)
+    assert answer.status_code == 200
+    key = answer.headers["InfID"]
+    assert site.settle(key) == {"state": "unconfigured", "vm_states": {"0": "unconfigured", "1": "unconfigured"}}
+    text = site.call("GET", f"/infrastructures/{key}/contmsg").text
+    assert "VM 0:\n" in text
+    assert "fatal: [" in text
+    assert "the host does not answer" in text
+    assert text.endswith("\n")
+    header = site.call("GET", f"/infrastructures/{key}/contmsg?headeronly=1").text
+    assert "VM 0:" not in header
+    assert "the host does not answer" in header
+    assert "fatal: [" in site.call("GET", f"/infrastructures/{key}/vms/0/contmsg").text
+    site.call("DELETE", f"/infrastructures/{key}?async=1")
+    again = site.call("PUT", f"/infrastructures/{key}/reconfigure")
+    assert again.status_code in (404, 409)
