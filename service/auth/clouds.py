@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import BadRequest
+from ..static_hosts import static_environment
 from .records import SERVICE, Record
 
 NO_CLOUDS = (SERVICE, "VMRC", "EGIIS", "Vault")
@@ -21,8 +22,6 @@ _REFERENCE = (
     "Azure GCE OpenStack EGI Kubernetes KubeVirt Docker Lambda OSCAR OpenNebula CloudStack Linode Orange vSphere "
     "LibCloud"
 ).split()
-# How the hosts of a Static record come to the run that needs them.
-STATIC_VARIABLE = "CONTINUUM_STATIC"
 _OF_STATIC = ("address", "user", "port", "private_ip", "public_ip", "node", "name")
 _ADDRESS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?")
 _MOST_HOSTS = 1000
@@ -127,8 +126,8 @@ def _static(record: Record) -> CloudAccess:
     if missing:
         raise BadRequest(f"No correct auth data has been specified to Static.: {', '.join(missing)}")
     hosts = _static_hosts(record)
-    text = json.dumps({"hosts": hosts, "user": record["username"], "private_key": record["private_key"]})
-    return CloudAccess("static", record.get("id", "static"), "Static", environment={STATIC_VARIABLE: text})
+    environment = static_environment(hosts, record["username"], record["private_key"])
+    return CloudAccess("static", record.get("id", "static"), "Static", environment=environment)
 
 
 def _static_hosts(record: Record) -> list[dict[str, Any]]:
@@ -147,20 +146,6 @@ def _static_hosts(record: Record) -> list[dict[str, Any]]:
         if set(host) - set(_OF_STATIC) or not _ADDRESS.fullmatch(str(host.get("address", ""))):
             raise wrong
     return hosts
-
-
-def static_variables(environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """Return the extra variables of a run on hosts that exist already, and the private key of their user."""
-    told = environment.get(STATIC_VARIABLE)
-    if not told:
-        return {}, ""
-    found = json.loads(told)
-    return {"cloud_static_hosts": found["hosts"], "cloud_static_user": found["user"]}, str(found["private_key"])
-
-
-def without_static(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what goes into files."""
-    return {name: value for name, value in environment.items() if name != STATIC_VARIABLE}
 
 
 _READERS: dict[str, Callable[[Record], CloudAccess]] = {

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..auth.clouds import without_static
 from ..config import Config
+from ..static_hosts import without_static
 from .events import Recorder
 from .processes import RUN_MARK, SERVICE_MARK, Process, end_marked, marked, signal_process
 from .task import Task, environment_of_runs, write_inputs

@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import is_secret_input
 
-from ..auth.clouds import static_variables
 from ..config import Config
+from ..static_hosts import static_variables
 from .queue import CONFIGURING
 
 _PLAYBOOKS = {**dict.fromkeys(CONFIGURING, "deploy"), "delete": "destroy"}

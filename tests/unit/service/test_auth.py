@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service.auth.clouds import find_cloud, static_variables
+from service.auth.clouds import find_cloud
 from service.auth.identity import Identities
 from service.auth.passwords import Spaces, check_password, hash_password, read_users
 from service.auth.records import read_header, write_header
 from service.config import Config
 from service.errors import BadRequest, Unauthorized
+from service.static_hosts import static_variables
 
 pytestmark = pytest.mark.unit
 IM = "InfrastructureManager"

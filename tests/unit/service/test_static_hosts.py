@@ -9,8 +9,9 @@ import json
 from pathlib import Path
 
 import pytest
-from service.auth.clouds import STATIC_VARIABLE, find_cloud, without_static
+from service.auth.clouds import find_cloud
 from service.operations.task import Task, write_inputs
+from service.static_hosts import STATIC_VARIABLE, without_static
 
 pytestmark = pytest.mark.unit
 RECORD = {"id": "s", "type": "Static", "host": "192.0.2.1", "username": "debian", "private_key": "-KEY-\n-END-"}
