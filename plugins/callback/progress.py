@@ -68,8 +68,9 @@ class Follower:
             text = file.read()
             whole = text[: text.rfind("\n") + 1]
             self._read += len(whole.encode())
-            for line in whole.splitlines():
-                self._show(line)
+        # Without the lock: ansible-runner holds the display's lock while it calls us, and we would wait for each other.
+        for line in whole.splitlines():
+            self._show(line)
 
     def stop(self) -> None:
         """Show the rest and remove the file."""
