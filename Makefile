@@ -49,13 +49,17 @@ serve: setup ## run the REST service on http://127.0.0.1:8800, until Ctrl-C
 fault-run: setup ## kill processes of the service at random for 5 minutes on CLOUD, then compare what is wanted with what is there
 	@.venv/bin/python tests/faults/fault_run.py --cloud '$(strip $(CLOUD))'
 
+.PHONY: replay
+replay: setup ## replay recorded exchanges with the Infrastructure Manager against the service, and compare
+	@.venv/bin/python tools/replay_golden.py
+
 .PHONY: lab-aws
 lab-aws: setup ## start an AWS to play with on this machine, until Ctrl-C
 	@cd tests && ../.venv/bin/python -m lab.aws serve
 
 .PHONY: test
 test: lint-fast ## fast checks and all tests but the long ones, with coverage (under 15 minutes)
-	.venv/bin/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 .PHONY: test-unit
 test-unit: setup ## unit tests only: no network, no hosts, seconds
