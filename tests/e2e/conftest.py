@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from .clouds import CLOUDS, LATE_PHASES, REPOSITORY, CloudUnderTest, left_over, podman
+from .clouds import CLOUDS, EARLY_PHASES, REPOSITORY, CloudUnderTest, left_over, podman
 
 __all__ = ["REPOSITORY", "Deployer", "left_over", "podman"]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
@@ -194,11 +194,13 @@ def cluster(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Killing late takes a whole deployment: on slow clouds that is for the long tests."""
+    """On slow clouds one phase of killing is enough for every day; the others, and images of hosts, are long tests."""
     for item in items:
         given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         chosen = CLOUDS.get(str(given.get("cloud")))
-        if chosen is not None and chosen.slow and given.get("phase") in LATE_PHASES:
+        if chosen is None or not chosen.slow:
+            continue
+        if given.get("phase", EARLY_PHASES[1]) != EARLY_PHASES[1] or item.path.stem == "test_snapshot":
             item.add_marker(pytest.mark.long)
 
 

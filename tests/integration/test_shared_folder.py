@@ -179,6 +179,7 @@ def test_the_key_opens_nothing_but_the_folder(hosts: Hosts) -> None:
     assert "Permission denied" in other
 
 
+@pytest.mark.long
 def test_it_comes_back_after_restarts_of_either_side(hosts: Hosts) -> None:
     hosts.run("restart", "-t", "20", f"{hosts.prefix}-client")
     hosts.until("client", f"grep -q two {FOLDER}/eve/file")

@@ -223,6 +223,7 @@ def test_a_host_that_is_gone_is_named_and_can_be_given_up(one: Infrastructure, h
         hosts.shell(1, "systemctl start ssh")
 
 
+@pytest.mark.long
 def test_reboot_and_those_who_are_named(one: Infrastructure, hosts: StandingHosts) -> None:
     one.present(FRONT, workers(1))
     born = "sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20"
