@@ -210,14 +210,11 @@ def test_offered_credentials_wake_what_waits(engine: Engine, config: Config) -> 
 
 
 def test_logs_are_json_with_ids_and_without_texts_of_errors() -> None:
+    error = ValueError("hush")
+    information = (ValueError, error, None)
     log = logging.getLogger("test")
     with log_context(operation_id=7, request_id=""):
-        try:
-            raise ValueError("hush")
-        except ValueError:
-            record = log.makeRecord(
-                "test", logging.ERROR, "f", 1, "it %s", ("failed",), sys.exc_info(), extra={"pid": 5}
-            )
+        record = log.makeRecord("test", logging.ERROR, "f", 1, "it %s", ("failed",), information, extra={"pid": 5})
         entry = json.loads(JsonFormatter().format(record))
     assert (entry["message"], entry["operation_id"], entry["pid"], entry["error"]) == ("it failed", 7, 5, "ValueError")
     assert "request_id" not in entry
