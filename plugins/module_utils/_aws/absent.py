@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from .._hosts.model import HostsError
 from .._hosts.progress import say
@@ -65,7 +66,7 @@ class Removal:
             if items and kind is not kinds.INSTANCES:
                 say(f"removing {kind.name}: {len(items)}")
                 action = self._action(kind)
-                self._cloud.each(lambda item, k=kind, a=action: self._attempt(k, item, a), items)  # type: ignore[misc]
+                self._cloud.each(partial(self._attempt, kind, action), items)
             if kind is kinds.NAT_GATEWAYS and items:
                 self._wait_for_nat(items)
         return self._reasons
@@ -108,7 +109,7 @@ class Removal:
         }
         return special.get(kind, lambda item: self._delete(kind, item))
 
-    def _attempt(self, kind: Kind, item: Resource, action: Callable[[Resource], None]) -> None:
+    def _attempt(self, kind: Kind, action: Callable[[Resource], None], item: Resource) -> None:
         """Remove one resource. What still holds it may be on its way out: EC2 needs a while to notice."""
         number = str(item[kind.id])
         for _attempt in range(_PATIENCE):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .._hosts.model import Group, Network
@@ -104,7 +105,7 @@ class Firewall:
         ):
             if rules:
                 permissions = [rule.as_permission() for rule in sorted(rules)]
-                changes.do(lambda a=action, p=permissions, k=known: cloud.remove(a, k, GroupId=number, IpPermissions=p))  # type: ignore[misc]
+                changes.do(partial(cloud.remove, action, known, GroupId=number, IpPermissions=permissions))
 
 
 def wanted_rules(group: Group) -> set[Rule]:

@@ -38,7 +38,7 @@ class Maker:
 
 _DEBIAN_ARCH = (("x86_64", "amd64"), ("arm64", "arm64"))
 _GNU_ARCH = (("x86_64", "x86_64"), ("arm64", "aarch64"))
-# Accounts: https://wiki.debian.org/Cloud/AmazonEC2Image, https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/,
+# Accounts: as the makers publish them (Debian's page Cloud/AmazonEC2Image, Ubuntu's "find Ubuntu images" for AWS),
 # https://rockylinux.org/cloud-images, https://wiki.almalinux.org/cloud/AWS.html
 MAKERS = {
     "debian": Maker(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from .._hosts.model import HostsError, Network
 from . import kinds, layout
@@ -211,7 +212,7 @@ class Networks:
             self._changes.do(lambda: self._cloud.remove(change, ("RouteAlreadyExists",), **arguments))
         joined = {item.get("SubnetId") for item in table.get("Associations") or []}
         for subnet in {subnet.id: subnet for subnet in subnets if subnet.id not in joined}.values():
-            self._changes.do(lambda subnet=subnet: self._join(number, subnet.id))  # type: ignore[misc]
+            self._changes.do(partial(self._join, number, subnet.id))
 
     def _join(self, table: str, subnet: str) -> None:
         self._cloud.remove(

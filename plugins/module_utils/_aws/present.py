@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .._hosts.model import RUNNING, STOPPED, Group, Host, Slot
@@ -128,7 +129,7 @@ class Convergence:
             subnet = networks.subnets[layout.place_of(self._request, group)]
             recipe = Recipe(image, size, subnet, firewall.groups_of(group))
             say(f"creating hosts of {node}: {len(slots)}")
-            self._changes.do(lambda g=group, s=slots, r=recipe: made.extend(launcher.launch(g, s, r, self._ended(s))))  # type: ignore[misc]
+            self._changes.do(partial(self._launch, launcher, made, slots, recipe))
         for host in planned:
             self._changes.add(self._line(host, RUNNING), lambda: None)
         self._changes.do(lambda: launcher.number([*made, *self._nameless()]))
@@ -138,8 +139,10 @@ class Convergence:
         ids = {host.id: str(item["InstanceId"]) for host, item in zip(planned, _in_order(made), strict=False)}
         return [replace(host, cloud_id=ids.get(host.id, "")) for host in planned]
 
-    def _ended(self, slots: Sequence[Slot]) -> int:
-        return self._seen.ended(slot.id for slot in slots)
+    def _launch(self, launcher: Launcher, made: list[Resource], slots: Sequence[Slot], recipe: Recipe) -> None:
+        """Make the hosts of one call; `made` gets the instances."""
+        ended = self._seen.ended(slot.id for slot in slots)
+        made += launcher.launch(self._request.group(slots[0].node), slots, recipe, ended)
 
     def _nameless(self) -> list[Resource]:
         """Hosts that a killed run made and did not number."""
@@ -177,11 +180,8 @@ class Convergence:
         for part, items in self._seen.parts(kinds.GROUPS).items():
             for item in items[1 if part in wanted else 0 :]:
                 if item["GroupId"] not in used:
-                    number = item["GroupId"]
-                    self._changes.remove(
-                        f"security group {part}",
-                        lambda n=number: self._cloud.remove(kinds.GROUPS.delete, kinds.GROUPS.missing, GroupId=n),  # type: ignore[misc]
-                    )
+                    delete = partial(self._cloud.remove, kinds.GROUPS.delete, kinds.GROUPS.missing)
+                    self._changes.remove(f"security group {part}", partial(delete, GroupId=item["GroupId"]))
 
     def _settle(self, kept: Sequence[Host], new: Sequence[Host], woken: Sequence[str]) -> tuple[list[Host], list[Host]]:
         """Wait until all wanted hosts run and answer; return them as they are then."""
