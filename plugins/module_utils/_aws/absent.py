@@ -92,7 +92,7 @@ class Removal:
         if not ids:
             return
         say(f"removing hosts: {len(ids)}")
-        # Names go before the hosts that they lead to; what has no answer is asked for again in the next round.
+        # What has no answer is asked for again in the next round.
         try:
             self._cloud.in_chunks("terminate_instances", ids)
             wait_for_state(self._cloud, seen.infrastructure, ids, "terminated", self._timeout)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from .._hosts.model import Group, Host, HostsError
@@ -13,7 +14,7 @@ from . import kinds
 from .changes import Changes
 from .cloud import Cloud
 from .errors import code_of
-from .kinds import Resource, tag_specifications, tags_of
+from .kinds import Resource, as_tags, tag_specifications, tags_of
 from .request import Request
 from .seen import Seen
 
@@ -111,28 +112,29 @@ class Addresses:
             self._give(part, host, names, there.get(part, [None])[0])
 
     def _give(self, part: str, host: Host, names: list[str], there: Resource | None) -> None:
+        """The address of one host; every name is remembered by a tag before its record is made."""
         line = f"address that stays, of {host.name}"
+        known = remembered(there) if there is not None else []
         for name in names:
-            told = there is not None and name in remembered(there)
-            (self._changes.keep if told else lambda text: self._changes.add(text, lambda: None))(
-                f"name {name}: {host.name}"
-            )
+            if name in known:
+                self._changes.keep(f"name {name}: {host.name}")
+            else:
+                self._changes.add(f"name {name}: {host.name}", lambda: None)
         if there is None:
             there = self._changes.add(line, lambda: self._allocate(part, host, names))
         else:
             self._changes.keep(line)
+            for name in known:
+                if name not in names:
+                    drop = partial(self._zones.change, "DELETE", name, str(there["PublicIp"]))
+                    self._changes.remove(f"name {name}: {host.name}", drop)
         if there is None:
             return
-        address = there
-        if address.get("InstanceId") != host.cloud_id and host.cloud_id:
-            self._changes.do(
-                lambda: self._cloud.call(
-                    "associate_address", AllocationId=address["AllocationId"], InstanceId=host.cloud_id
-                )
-            )
-        if not names or (set(names) <= set(remembered(address)) and address.get("InstanceId")):
-            return
-        self._changes.do(lambda: self._lead(names, str(address["PublicIp"])))
+        if there.get("InstanceId") != host.cloud_id and host.cloud_id:
+            join = {"AllocationId": there["AllocationId"], "InstanceId": host.cloud_id}
+            self._changes.do(partial(self._cloud.call, "associate_address", **join))
+        if tags_of(there).get(kinds.LED, "") != " ".join(names)[:_TAG_SIZE]:
+            self._changes.do(partial(self._lead, there, names))
 
     def _allocate(self, part: str, host: Host, names: list[str]) -> Resource:
         tags = {
@@ -150,9 +152,17 @@ class Addresses:
         specifications = tag_specifications(["elastic-ip"], tags)
         return self._cloud.create("allocate_address", "", look, Domain="vpc", TagSpecifications=specifications)
 
-    def _lead(self, names: list[str], address: str) -> None:
+    def _lead(self, address: Resource, names: list[str]) -> None:
+        """Make the records of the names; a run that is killed before the last tag is written does it again."""
+        count = max(len(names), len(remembered(address)))
+        tags = {f"{kinds.DNS}{number}": (names + [""] * count)[number] for number in range(count)}
+        self._tag(address, tags)
         for name in names:
-            self._zones.change("UPSERT", name, address)
+            self._zones.change("UPSERT", name, str(address["PublicIp"]))
+        self._tag(address, {kinds.LED: " ".join(names)[:_TAG_SIZE]})
+
+    def _tag(self, address: Resource, tags: Mapping[str, str]) -> None:
+        self._cloud.call("create_tags", Resources=[address["AllocationId"]], Tags=as_tags(tags))
 
     def _release(self, item: Resource) -> None:
         for name in remembered(item):
@@ -163,7 +173,7 @@ class Addresses:
 
 def remembered(address: Resource) -> list[str]:
     """Return the names that lead to an address."""
-    return [value for key, value in sorted(tags_of(address).items()) if key.startswith(kinds.DNS)]
+    return [value for key, value in sorted(tags_of(address).items()) if key.startswith(kinds.DNS) and value]
 
 
 def release(cloud: Cloud, address: Resource, zones: Zones | None = None) -> None:

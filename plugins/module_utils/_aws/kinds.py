@@ -25,6 +25,7 @@ DISK = "im_disk."  # and the letter of the device: name, folder and file system
 LAST = "im_last"  # the highest number ever used, on the key pair
 KEY = "im_key"  # which public key the pair has
 DNS = "im_dns."  # and a number: a public name that leads to the address
+LED = "im_led"  # the names whose records are made
 SOURCE = "im_source"  # on images: the host that it was made of. They stay when the infrastructure goes.
 
 

@@ -61,10 +61,12 @@ class Convergence:
         new = self._create(networks, firewall, key)
         networks.way_out()
         kept, woken = self._wake()
+        # EC2 joins an address to a host that runs, not to one that is pending.
+        booted = [] if self._request.check else self._boot(new, woken)
         addresses.build([*kept, *new])
         self._tidy(firewall)
         if not self._request.check:
-            kept, new = self._settle(kept, new, woken)
+            kept, new = self._settle(kept, new, booted)
         self._tell(kept, new)
         return self._outcome
 
@@ -183,20 +185,26 @@ class Convergence:
                     delete = partial(self._cloud.remove, kinds.GROUPS.delete, kinds.GROUPS.missing)
                     self._changes.remove(f"security group {part}", partial(delete, GroupId=item["GroupId"]))
 
-    def _settle(self, kept: Sequence[Host], new: Sequence[Host], woken: Sequence[str]) -> tuple[list[Host], list[Host]]:
-        """Wait until all wanted hosts run and answer; return them as they are then."""
-        pending = [host.cloud_id for host in new] + list(woken) + self._pending()
+    def _boot(self, new: Sequence[Host], woken: Sequence[str]) -> list[str]:
+        """Wait until the new hosts and those that start run; return their ids."""
+        pending = sorted({*(host.cloud_id for host in new), *woken, *self._pending()})
         if pending:
             say(f"booting: {len(pending)}")
-            self._wait(sorted(set(pending)), "running")
+            self._wait(pending, "running")
             for host in new:
                 volumes.attach_given(self._cloud, self._request.group(host.node), host.cloud_id)
-        moved = pending or any(wants_address(self._request, self._request.group(host.node)) for host in kept)
-        found = observed_again(self._cloud, self._request) if moved or new else list(self._plan.keep)
+        return pending
+
+    def _settle(
+        self, kept: Sequence[Host], new: Sequence[Host], booted: Sequence[str]
+    ) -> tuple[list[Host], list[Host]]:
+        """Wait until all wanted hosts answer; return them as they are then."""
+        moved = booted or any(wants_address(self._request, self._request.group(host.node)) for host in kept)
+        found = observed_again(self._cloud, self._request) if moved else list(self._plan.keep)
         wanted = {host.id for host in (*kept, *new)}
         hosts = with_jumps([replace(host, state=RUNNING) for host in found if host.id in wanted])
         fresh = {host.id for host in new}
-        restarted = {host.name for host in hosts if host.id in fresh or host.cloud_id in woken}
+        restarted = {host.name for host in hosts if host.id in fresh or host.cloud_id in booted}
         wait_for_hosts(self._request, hosts, restarted)
         return [host for host in hosts if host.id not in fresh], [host for host in hosts if host.id in fresh]
 

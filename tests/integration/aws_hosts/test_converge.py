@@ -215,6 +215,34 @@ def test_public_names_and_an_address_that_stays(world: World) -> None:
     assert world.lab.describe() == before
 
 
+def test_another_public_name_takes_the_place_of_the_first(world: World) -> None:
+    dns = world.lab.client("route53")
+    zone = dns.create_hosted_zone(Name="example.org.", CallerReference="y")["HostedZone"]["Id"]
+    before = world.lab.describe()
+    world.deploy(groups=(replace(FRONT, dns_names=("one.example.org", "two.example.org")),))
+    groups = (replace(FRONT, dns_names=("three.example.org",)),)
+    planned, done = world.deploy(groups=groups, check=True), world.deploy(groups=groups)
+    assert sorted(planned.after) == sorted(done.after)
+    records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    assert [item["Name"] for item in records if item["Type"] == "A"] == ["three.example.org."]
+    assert not world.deploy(groups=groups).changed
+    world.destroy()
+    assert world.lab.describe() == before
+
+
+def test_a_run_that_is_cut_off_before_the_records_makes_them_the_next_time(world: World) -> None:
+    dns = world.lab.client("route53")
+    zone = dns.create_hosted_zone(Name="example.org.", CallerReference="z")["HostedZone"]["Id"]
+    groups = (replace(FRONT, dns_names=("one.example.org",)),)
+    world.lab.add_fault("denied", action="ChangeResourceRecordSets", nth=1)
+    with pytest.raises(HostsError):
+        world.deploy(groups=groups)
+    world.lab.clear_faults()
+    world.deploy(groups=groups)
+    records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    assert [item["Name"] for item in records if item["Type"] == "A"] == ["one.example.org."]
+
+
 def test_a_name_without_a_zone_is_refused_before_anything_is_made(world: World) -> None:
     with pytest.raises(HostsError, match="no hosted zone for server"):
         world.deploy(groups=(replace(FRONT, dns_names=("server.example.org",)), WORKERS))
