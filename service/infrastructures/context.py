@@ -90,19 +90,23 @@ class Caller:
         return {**access.environment, **token}
 
 
-def open_infrastructure(session: Session, caller: Caller, key: str) -> Infrastructure:
+def open_infrastructure(session: Session, caller: Caller, key: str, gone: bool = False) -> Infrastructure:
     """Return an infrastructure that the caller may use. Raises `NotFound` or `Forbidden`.
 
-    The answer to somebody else is the same whatever else is in the request.
+    With `gone` also one that is deleted, to those who had it. The answer to somebody else is the same whatever else is
+    in the request.
     """
     found = session.scalar(
         select(Infrastructure)
-        .where(Infrastructure.id == key, Infrastructure.deleted_at.is_(None))
+        .where(Infrastructure.id == key)
         .options(selectinload(Infrastructure.owners), selectinload(Infrastructure.vms))
     )
     if found is None:
         raise NotFound(UNKNOWN)
-    if not caller.identity.is_admin and not {item.identity for item in found.owners} & set(caller.identity.keys):
+    mine = caller.identity.is_admin or {item.identity for item in found.owners} & set(caller.identity.keys)
+    if found.deleted_at is not None and not (gone and mine):
+        raise NotFound(UNKNOWN)
+    if not mine:
         raise Forbidden("Access to this infrastructure not granted.")
     return found
 
@@ -148,10 +152,10 @@ def radl_of(service: Service, infrastructure: Infrastructure) -> Any:
     return service.translator.radl(infrastructure.kind, infrastructure.source, definition, last)
 
 
-def authorize(service: Service, caller: Caller, key: str) -> None:
+def authorize(service: Service, caller: Caller, key: str, gone: bool = False) -> None:
     """Raise when the caller may not use the infrastructure; operations that wait for credentials get the caller's."""
     with read_scope(service.engine) as session:
-        found = open_infrastructure(session, caller, key)
+        found = open_infrastructure(session, caller, key, gone)
         waits = any(item.reason == WAITS_FOR_CREDENTIALS for item in unfinished(session, key))
     if waits:
         _offer(service, caller, found)

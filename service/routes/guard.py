@@ -31,14 +31,21 @@ def service() -> Service:
 
 
 def endpoint(
-    prefix: str, default: str = JSON, others: Sequence[str] = (JSON,), *, changes: bool = False, strict: bool = False
+    prefix: str,
+    default: str = JSON,
+    others: Sequence[str] = (JSON,),
+    *,
+    changes: bool = False,
+    strict: bool = False,
+    gone: bool = False,
 ) -> Callable[[Callable[Concatenate[Caller, str, Arguments], Response]], View[Arguments]]:
     """Make a view of a function that takes the caller and the type of the answer.
 
     An infrastructure that the path names (`key`) is one that the caller may use.
 
     `prefix` stands before the texts of errors. `changes`: refused while the service is read only. `strict`: the message
-    about an unknown type lists the types, as clients know it from some endpoints.
+    about an unknown type lists the types, as clients know it from some endpoints. `gone`: works for infrastructures that
+    are deleted, too.
     """
 
     def decorate(view: Callable[Concatenate[Caller, str, Arguments], Response]) -> View[Arguments]:
@@ -49,7 +56,7 @@ def endpoint(
                 if changes and service().config.read_only:
                     raise Forbidden("Function currently disabled.")
                 if "key" in more:
-                    authorize(service(), caller, str(more["key"]))
+                    authorize(service(), caller, str(more["key"]), gone)
                 media = negotiated(default, others, strict)
                 return view(caller, media, *arguments, **more)
             except ServiceError as error:

@@ -109,15 +109,19 @@ def template(name: str) -> Response:
 
 
 @blueprint.get("/infrastructures/<key>/events")
-@endpoint("Error getting events", EVENTS, (JSON,))
+@endpoint("Error getting events", EVENTS, (JSON,), gone=True)
 def events(_caller: Caller, media: str, key: str) -> Response:
-    """Follow what happens: server-sent events, which go on after the id in Last-Event-ID or `after`."""
+    """Follow what happens: server-sent events, which go on after the id in Last-Event-ID or `after`.
+
+    What was deleted can be read as long as the service remembers it.
+    """
     after = _last_id()
     if media == JSON:
         limit = _number("limit", request.args.get("limit", str(AT_ONCE)), 1000) or 1
         found = look(service().engine, key, after, limit)
         last = found.events[-1]["id"] if found.events else after
-        return json_answer({"events": found.events, "last": last, "operation": found.operation, "idle": found.idle})
+        about = {"operation": found.operation, "idle": found.idle, "gone": found.gone}
+        return json_answer({"events": found.events, "last": last, **about})
     until = request.args.get("until", "")
     if until not in ("", "idle"):
         raise BadRequest("'until' is idle, or it is not there.")

@@ -85,6 +85,7 @@ SCHEMAS: dict[str, Schema] = {
             "last": {**_COUNT, "description": "Ask for what comes after it."},
             "operation": {"type": ["object", "null"]},
             "idle": {"type": "boolean", "description": "Nothing is left to be done."},
+            "gone": {"type": "boolean", "description": "The infrastructure is deleted."},
         },
     },
 }
