@@ -206,3 +206,14 @@ def test_everything_is_tagged_when_it_is_made(lab: Lab, image: str) -> None:
         " network-interface instance image snapshot".split()
     )
     assert sorted(item["ResourceType"] for item in found) == counted
+
+
+def test_only_the_known_key_is_let_in(lab: Lab) -> None:
+    lab.settings(access_key="AKIDKNOWN")
+    try:
+        with pytest.raises(ClientError) as refused:
+            lab.client("ec2", config=ONCE).describe_vpcs()
+    finally:
+        lab.settings(access_key="")
+    assert refused.value.response["Error"]["Code"] == "AuthFailure"
+    assert lab.client("ec2", config=ONCE).describe_vpcs()["Vpcs"]

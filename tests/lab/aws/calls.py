@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 Environ = dict[str, Any]
 
-_SCOPE = re.compile(r"Credential=[^/]*/\d+/([^/]+)/([^/]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=([^/]*)/\d+/([^/]+)/([^/]+)/aws4_request")
 _QUERY = "application/x-www-form-urlencoded"
 _REST = ("lambda", "route53", "s3")
 _PLAIN = ("CreateBucket", "DeleteBucket", "GetObject", "ListObjects", "PutObject")
@@ -22,12 +22,16 @@ _PLAIN = ("CreateBucket", "DeleteBucket", "GetObject", "ListObjects", "PutObject
 
 @dataclass
 class Call:
-    """One request. `form` are the parameters of the query protocol, in its flat names; changing it changes the call."""
+    """One request. `form` are the parameters of the query protocol, in its flat names; changing it changes the call.
+
+    `access_key` is that of the one who signed it.
+    """
 
     service: str
     region: str
     action: str
     form: dict[str, str] = field(default_factory=dict)
+    access_key: str = ""
 
     @property
     def name(self) -> str:
@@ -62,14 +66,14 @@ def read_call(environ: Environ) -> Call:
     """Return the call of a request; its body can be read again afterwards."""
     body = read_body(environ)
     match = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    region, service = (match[1], match[2]) if match else ("us-east-1", "")
+    key, region, service = match.groups() if match else ("", "us-east-1", "")
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
-        return Call(service, region, target.rpartition(".")[2])
+        return Call(service, region, target.rpartition(".")[2], access_key=key)
     if environ.get("CONTENT_TYPE", "").startswith(_QUERY) and b"Action=" in body:
         form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-        return Call(service, region, form.get("Action", ""), form)
-    return Call(service or "s3", region, rest_action(service or "s3", environ))
+        return Call(service, region, form.get("Action", ""), form, key)
+    return Call(service or "s3", region, rest_action(service or "s3", environ), access_key=key)
 
 
 def read_body(environ: Environ) -> bytes:

@@ -93,6 +93,9 @@ class Lab:
         """Carry out a call of the API; raises ConnectionAbortedError when its answer is lost."""
         call = read_call(environ)
         self.calls.append(call.name)
+        if call.service == "ec2" and self.settings.access_key not in ("", call.access_key):
+            text = "AWS was not able to validate the provided access credentials"
+            return error_answer(Refused("AuthFailure", text, 401), call.service)
         kind = self.faults.strike(call)
         if kind == "lost_request":
             _cut(environ)
