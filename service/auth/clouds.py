@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ _OF_STATIC = ("address", "user", "port", "private_ip", "public_ip", "node", "nam
 _ADDRESS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?")
 _MOST_HOSTS = 1000
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_IMAGE_OF_REGION = re.compile(rf"aws://({_REGION.pattern})/.+")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,30 @@ def read_cloud(record: Record, dummy: bool = False) -> CloudAccess:
         )
         raise BadRequest(f"Cloud provider not supported: {kind[:60]} ({more})")
     return reader(record)
+
+
+def find_region(access: CloudAccess, images: Iterable[str]) -> str:
+    """Return where hosts are made: as the record says, an image, or the service's environment. Raises `BadRequest`.
+
+    It is "" for clouds of one place.
+    """
+    if access.cloud != "aws":
+        return ""
+    named = (match[1] for image in images if (match := _IMAGE_OF_REGION.fullmatch(image)))
+    usual = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "")
+    region = access.environment.get("AWS_REGION") or next(named, usual)
+    if not region:
+        raise BadRequest(
+            "No correct auth data has been specified to EC2.: region (or name an image: aws://eu-west-1/ami-...)"
+        )
+    return region
+
+
+def in_region(access: CloudAccess, region: str) -> CloudAccess:
+    """Return the cloud with a region, if its record names none."""
+    if not region or "AWS_REGION" in access.environment:
+        return access
+    return replace(access, environment={**access.environment, "AWS_REGION": region})
 
 
 def _default(name: str) -> CloudAccess:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..auth.clouds import CloudAccess
 from ..db.engine import session_scope
 from ..db.models import Infrastructure, Operation, Vm
 from ..errors import BadRequest, Conflict, ServiceError
 from ..operations.queue import enqueue, wait_for
-from .context import Caller, Service, find_vm, open_infrastructure, put_credentials, staying_vms
+from .context import REGION, Caller, Service, find_vm, open_infrastructure, put_credentials, staying_vms
 
 POWER_SECONDS = 900.0
 DESTROY_SECONDS = 1800.0
@@ -103,7 +104,7 @@ def _enqueue(
     try:
         known = any(record.get("id") == found.cloud_id for record in caller.records)
         access = caller.cloud(service.config, found.cloud_id if known else "")
-        needed = put_credentials(service, caller, found.id, access) if access.cloud == found.cloud else ""
+        needed = _keep(service, caller, found, access) if access.cloud == found.cloud else ""
     except BadRequest:
         pass
     if not needed and found.cloud == "aws":
@@ -114,6 +115,10 @@ def _enqueue(
         )
     except Conflict:
         raise Conflict("Invalid State to perform this operation.") from None
+
+
+def _keep(service: Service, caller: Caller, found: Infrastructure, access: CloudAccess) -> str:
+    return put_credentials(service, caller, found.id, access, found.options.get(REGION, ""))
 
 
 def _wait(service: Service, operation: Operation, seconds: float) -> Operation | None:

@@ -21,6 +21,7 @@ from ..radl_text.to_tosca import display_name, to_tosca, to_tosca_text
 from ..radl_text.writer import document_text
 from .context import (
     EMPTY,
+    REGION,
     Caller,
     Service,
     definition_of,
@@ -165,7 +166,8 @@ def _enqueue(
     service: Service, session: Session, caller: Caller, found: Infrastructure, kind: str, arguments: dict[str, Any]
 ) -> Operation:
     access = caller.cloud(service.config, found.cloud_id if _has(caller, found.cloud_id) else "")
-    needed = put_credentials(service, caller, found.id, access) if access.cloud == found.cloud else ""
+    region = found.options.get(REGION, "")
+    needed = put_credentials(service, caller, found.id, access, region) if access.cloud == found.cloud else ""
     if not needed and found.cloud == "aws":
         needed = found.cloud
     user = caller.identity.user

@@ -17,7 +17,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._translate import Hom
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, selectinload
 
-from ..auth.clouds import CloudAccess, cloud_records, find_cloud
+from ..auth.clouds import CloudAccess, cloud_records, find_cloud, in_region
 from ..auth.identity import Identities, Identity
 from ..auth.records import Record
 from ..config import Config
@@ -31,6 +31,8 @@ from .definition import Definition, Translator
 
 UNKNOWN = "Invalid infrastructure ID or access not granted."
 TOKEN_VARIABLE = "IM_ACCESS_TOKEN"  # noqa: S105 (a name)
+# The name of an option of infrastructures.
+REGION = "region"
 _SECRET_OF_KEYS = b"continuum identities"
 
 
@@ -168,12 +170,16 @@ def _offer(service: Service, caller: Caller, found: Infrastructure) -> None:
     except BadRequest:
         return
     if access.cloud == found.cloud:
+        access = in_region(access, found.options.get(REGION, ""))
         offer_credentials(service.engine, service.config, found.id, caller.environment(access))
 
 
-def put_credentials(service: Service, caller: Caller, key: str, access: CloudAccess) -> str:
-    """Keep the credentials for an operation; return the name of the cloud when it needs some, else ""."""
-    environment = caller.environment(access)
+def put_credentials(service: Service, caller: Caller, key: str, access: CloudAccess, region: str = "") -> str:
+    """Keep the credentials for an operation; return the name of the cloud when it needs some, else "".
+
+    `region` is that of the infrastructure, for records without one.
+    """
+    environment = caller.environment(in_region(access, region))
     if environment:
         VaultClient(service.config).put(key, environment)
     return access.cloud if access.environment else ""

@@ -9,12 +9,12 @@ from typing import Any
 
 from ansible_collections.continuum.im.plugins.plugin_utils._topology.model import HostGroup
 
-from ..auth.clouds import CloudAccess
+from ..auth.clouds import CloudAccess, find_region
 from ..db.engine import session_scope
 from ..db.models import Event, Infrastructure, Owner, Vm, new_id
 from ..errors import BadRequest, ServiceError
 from ..operations.queue import enqueue, wait_for
-from .context import Caller, Service, put_credentials, wait_until
+from .context import REGION, Caller, Service, put_credentials, wait_until
 from .definition import Definition
 from .document import Document, one_cloud
 
@@ -38,12 +38,13 @@ def create(
     failure = ""
     try:
         access = caller.cloud(service.config, cloud_of(definition, document))
+        region = find_region(access, (group.image for group in definition.topology.groups))
     except BadRequest as error:
         if wait:
             raise
-        access, failure = CloudAccess("", "", ""), error.reason
+        access, region, failure = CloudAccess("", "", ""), "", error.reason
     hosts = wanted_hosts(definition.counts)
-    needed = put_credentials(service, caller, key, access)
+    needed = put_credentials(service, caller, key, access, region)
     with session_scope(service.engine) as session:
         found = _row(key, document, definition, access, hosts if not failure else [], inputs or {})
         found.owners = [
@@ -51,6 +52,7 @@ def create(
             for index, member in enumerate(caller.identity.members)
         ]
         found.failure = failure
+        found.options = {**found.options, REGION: region} if region else found.options
         session.add(found)
         session.flush()
         if failure:

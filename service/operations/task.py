@@ -26,6 +26,7 @@ _PLAYBOOKS = {**dict.fromkeys(CONFIGURING, "deploy"), "delete": "destroy"}
 _TAKEN_OVER = (
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CONTINUUM_SITE", "VIRTUAL_ENV"),
+    *("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"),
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 )
 # Of the variables of credentials these say where, not who.

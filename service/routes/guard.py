@@ -44,8 +44,8 @@ def endpoint(
     An infrastructure that the path names (`key`) is one that the caller may use.
 
     `prefix` stands before the texts of errors. `changes`: refused while the service is read only. `strict`: the message
-    about an unknown type lists the types, as clients know it from some endpoints. `gone`: works for infrastructures that
-    are deleted, too.
+    about an unknown type lists the types, as clients know it from some endpoints. `gone`: works for infrastructures
+    that are deleted, too.
     """
 
     def decorate(view: Callable[Concatenate[Caller, str, Arguments], Response]) -> View[Arguments]:

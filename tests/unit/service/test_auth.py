@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service.auth.clouds import find_cloud
+from service.auth.clouds import find_cloud, find_region, in_region
 from service.auth.identity import Identities
 from service.auth.passwords import Spaces, check_password, hash_password, read_users
 from service.auth.records import read_header, write_header
@@ -142,6 +142,26 @@ def test_users_of_a_file(tmp_path: Path) -> None:
     file.write_text(f"other:{hash_password('secret')}\n")
     with pytest.raises(Unauthorized):
         people.identify([USER])
+
+
+def test_the_region_is_that_of_the_record_else_of_the_image_else_of_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    ec2 = {"id": "one", "type": "EC2", "username": "key", "password": "secret"}
+    open_one, fixed = find_cloud([ec2]), find_cloud([{**ec2, "region": "eu-west-1"}])
+    images = ["", "ami-0abc", "aws://us-east-2/ami-0abc"]
+    assert find_region(fixed, images) == "eu-west-1"
+    assert find_region(open_one, images) == "us-east-2"
+    with pytest.raises(BadRequest, match="region"):
+        find_region(open_one, images[:2])
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert find_region(open_one, images[:2]) == "eu-north-1"
+    assert find_region(open_one, images) == "us-east-2"
+    assert find_region(find_cloud([USER], default="local"), images) == ""
+    assert in_region(open_one, "us-east-2").environment["AWS_REGION"] == "us-east-2"
+    assert in_region(fixed, "us-east-2") is fixed
 
 
 def test_clouds() -> None:
