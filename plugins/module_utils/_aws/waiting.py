@@ -6,19 +6,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from .._hosts.model import RUNNING, Host, HostsError
+from .._hosts.model import Host, HostsError
 from .._hosts.progress import Counter
-from .._hosts.wait import Door, wait_for_doors
+from .._hosts.wait import wait_for_doors
+from .._hosts.ways import door_of, with_jumps
 from . import kinds
 from .cloud import Cloud
 from .kinds import Resource
 from .request import Request
 from .seen import read_hosts
 
+__all__ = ["observed_again", "wait_for_hosts", "wait_for_state", "with_jumps"]
 _POLL = 1.0
 _LONGEST_POLL = 5.0
 
@@ -54,16 +55,6 @@ def wait_for_state(cloud: Cloud, infrastructure: str, ids: Sequence[str], state:
         pause = min(_LONGEST_POLL, pause * 1.3)
 
 
-def with_jumps(hosts: Iterable[Host]) -> list[Host]:
-    """Return hosts with the fact `jump`: private ones are reached through the first public host that runs."""
-    found = list(hosts)
-    public = [host for host in found if host.facts.get("public_ip") and host.state == RUNNING]
-    jump = public[0].name if public else None
-    return [
-        replace(host, facts={**host.facts, "jump": None if host.facts.get("public_ip") else jump}) for host in found
-    ]
-
-
 def wait_for_hosts(request: Request, hosts: Sequence[Host], new: Collection[str]) -> None:
     """Wait until all hosts answer by SSH; the `new` ones are told. Raises HostsError naming those that do not.
 
@@ -73,7 +64,7 @@ def wait_for_hosts(request: Request, hosts: Sequence[Host], new: Collection[str]
         return
     by_name = {host.name: host for host in hosts}
     counter = Counter(len(new), "answers by SSH")
-    doors = [door for host in hosts if (door := _door(request, host, by_name)) is not None]
+    doors = [door for host in hosts if (door := door_of(host, by_name, request.private_key_file)) is not None]
 
     def heard(name: str) -> None:
         if name in new:
@@ -90,24 +81,6 @@ def wait_for_hosts(request: Request, hosts: Sequence[Host], new: Collection[str]
 def observed_again(cloud: Cloud, request: Request) -> list[Host]:
     """Return the hosts as EC2 has them now."""
     return read_hosts(cloud.tagged(kinds.INSTANCES, request.infrastructure))
-
-
-def _door(request: Request, host: Host, by_name: dict[str, Host]) -> Door | None:
-    """How a host is reached: directly, or through another one when the private key is at hand."""
-    address = host.facts.get("public_ip")
-    if address:
-        return Door(host.name, str(address))
-    jump = by_name.get(str(host.facts.get("jump") or ""))
-    if jump is None or not request.private_key_file or not host.facts.get("private_ip"):
-        return None
-    return Door(
-        host.name,
-        str(host.facts["private_ip"]),
-        jump=str(jump.facts["public_ip"]),
-        jump_user=str(jump.facts["user"]),
-        jump_id=jump.cloud_id,
-        key_file=request.private_key_file,
-    )
 
 
 def _state(instance: Any) -> str:

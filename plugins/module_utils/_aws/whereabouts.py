@@ -7,13 +7,11 @@ lock, so that two runs do not disturb each other."""
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
+from .._hosts.alone import alone as one_run
 from .._hosts.model import HostsError
 from .request import Request
 
@@ -28,21 +26,8 @@ def alone(path: str | None, request: Request) -> Iterator[None]:
     if request.check or folder is None or not folder.is_dir():
         yield
         return
-    with (folder / ".aws.lock").open("w", encoding="utf-8") as file:
-        end = time.monotonic() + request.timeout
-        while not _locked(file):
-            if time.monotonic() > end:
-                raise HostsError(f"Another run changes {request.infrastructure}.", "wait for its end, or end it.")
-            time.sleep(0.5)
+    with one_run(folder / ".aws.lock", request.infrastructure, request.timeout):
         yield
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def check_whereabouts(path: str | None, infrastructure: str, region: str) -> None:
