@@ -16,6 +16,7 @@ from .context import REGION, Caller, Service, find_vm, open_infrastructure, put_
 
 POWER_SECONDS = 900.0
 DESTROY_SECONDS = 1800.0
+_FORCE = "Delete it again when this is mended; with force=1 it is forgotten even so, whatever is left in the cloud."
 _DONE = {"start": "starting", "stop": "stopping", "reboot": "rebooting"}
 
 
@@ -61,7 +62,7 @@ def destroy(service: Service, caller: Caller, key: str, force: bool, wait: bool)
         return
     ended = _wait(service, operation, DESTROY_SECONDS)
     if ended is not None and ended.state != "done":
-        raise BadRequest(ended.reason or "The infrastructure could not be deleted.")
+        raise BadRequest(f"{ended.reason or 'The infrastructure could not be deleted.'} {_FORCE}")
 
 
 def alter(service: Service, caller: Caller, key: str, vm: str, posted: Any) -> None:

@@ -56,7 +56,9 @@ def sentence(failures: list[Failure], lines: list[str], code: int | None) -> str
         printed = short("\n".join(lines))
         text = printed or f"the run ended with exit code {code} and said nothing"
         source = printed
-    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, source, re.IGNORECASE)), "")
+    # Modules of ours say themselves what helps.
+    hints = () if " Hint: " in text else _HINTS
+    hint = next((hint for pattern, hint in hints if re.search(pattern, source, re.IGNORECASE)), "")
     return _ended(text) + (f" Hint: {_ended(hint)}" if hint else "")
 
 

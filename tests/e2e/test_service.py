@@ -7,68 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from served import Client, running_service
 from standing_hosts import missing, standing_hosts
 
 from .conftest import REPOSITORY, Deployer, left_over
 
 pytestmark = pytest.mark.e2e
 TEMPLATE = REPOSITORY / "playbooks" / "tosca" / "templates" / "slurm.yaml"
-PROGRAMS = Path(sys.executable).parent
-WAIT_SECONDS = 600.0
 ADD = "network private_net\nsystem wn\ndeploy wn 1\n"
 USER = "id = local; type = Local\ntype = InfrastructureManager; username = user; password = pass\n"
 HEIR = USER.replace("user;", "heir;")
-
-
-@dataclass
-class Client:
-    """Runs im_client as a user does."""
-
-    address: str
-    folder: Path
-
-    def run(self, *words: str, user: str = "user", check: bool = True, quiet: bool = False) -> str:
-        """Return what it prints; with `quiet` only data, or nothing."""
-        options = ["-r", self.address, "-a", str(self.folder / f"{user}.dat"), *(["-q"] if quiet else [])]
-        command = [str(PROGRAMS / "im_client"), *options, *words]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=600, check=False, stdin=subprocess.DEVNULL, cwd=self.folder
-        )
-        assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def wait(self, key: str, user: str = "user") -> dict[str, str]:
-        """Wait until nothing is done any more; return the states of the hosts."""
-        end = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < end:
-            found = json.loads(self.run("getstate", key, user=user, quiet=True))
-            if not {"pending", "running", "deleting"} & {found["state"], *found["vm_states"].values()}:
-                states: dict[str, str] = found["vm_states"]
-                assert found["state"] in ("configured", "stopped"), self.run("getcontmsg", key, user=user)
-                return states
-            time.sleep(1)
-        raise AssertionError(self.run("getcontmsg", key, user=user))
-
-    def shell(self, key: str, command: str, user: str = "user") -> str:
-        """Run a command on the front end, by `im_client ssh`; a host that has just booted gets some time."""
-        end = time.monotonic() + 90
-        while True:
-            text = self.run("ssh", key, "0", command, user=user, check=time.monotonic() > end, quiet=True)
-            if text.strip():
-                return text
-            time.sleep(2)
 
 
 @pytest.fixture(scope="module")
@@ -76,37 +30,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("im")
     (folder / "user.dat").write_text(USER)
     (folder / "heir.dat").write_text(HEIR)
-    log = folder / "log"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'collections'}",
-        "CONTINUUM_HOME": str(folder / "home"),
-        "CONTINUUM_BIND": "127.0.0.1:0",
-    }
-    with log.open("wb") as file:
-        command = [sys.executable, "-m", "service", "serve"]
-        process = subprocess.Popen(
-            command, env=environment, cwd=REPOSITORY, stdout=file, stderr=file, start_new_session=True
-        )
-    try:
-        yield Client(_address(process, log), folder)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        match = re.search(r'"address": "(http://[^"]+)"', log.read_text(errors="replace"))
-        if match is not None:
-            return match.group(1)
-        time.sleep(0.2)
-    raise AssertionError(log.read_text(errors="replace"))
+    with running_service(folder) as found:
+        yield found
 
 
 @contextlib.contextmanager
@@ -116,7 +41,7 @@ def cluster(service: Client) -> Iterator[str]:
     text = TEMPLATE.read_text(encoding="utf-8")
     template.write_text(re.sub(r"(wn_num:\n(?: +.*\n)*? +default: )2", r"\g<1>1", text, count=1))
     service.run("create", str(template))
-    (key,) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", service.run("list"))
+    (key,) = service.keys()
     try:
         yield key
     finally:
@@ -154,7 +79,7 @@ def test_hosts_that_exist_already(service: Client, tmp_path: Path) -> None:
             "type = InfrastructureManager; username = owner; password = pass\n"
         )
         service.run("create", str(TEMPLATE.with_name("vm.yaml")), user="owner")
-        (key,) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", service.run("list", user="owner"))
+        (key,) = service.keys("owner")
         assert service.wait(key, "owner") == {"0": "configured"}
         assert hosts.marks(0)
         assert "host0" not in service.shell(key, "hostname", user="owner")
