@@ -25,6 +25,7 @@ from .errors import ServiceError
 from .infrastructures.context import Service
 from .log import log_context
 from .routes import clouds, infrastructures, oai, version, vms
+from .routes.cors import allow_origins
 from .routes.respond import Invalid, error_answer, error_of, json_answer
 
 # Blueprints of their own: each module has `blueprint`.
@@ -67,6 +68,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
             app.register_blueprint(importlib.import_module(f"service.routes.{name}").blueprint)
     _add_errors(app)
     _add_logs(app)
+    allow_origins(app, config.cors_origins)
     if root:
         app.wsgi_app = _Below(app.wsgi_app, root)  # type: ignore[method-assign, assignment]
     if config.trusted_proxies:

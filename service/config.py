@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ import yaml
 
 PREFIX = "CONTINUUM_"
 FILE = f"{PREFIX}CONFIG"
+_ORIGIN = re.compile(r"https?://[^/\s]+/?")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -49,6 +51,9 @@ class Config:
     root_path: str = _setting("", "Path below which the service lies, for example `/im`.")
     web_processes: int = _setting(1, "Processes that answer requests.")
     web_threads: int = _setting(32, "Threads of each of them; each open event stream takes one.")
+    cors_origins: list[str] = _setting(
+        [], "Origins whose pages may use the service from a browser, as `https://dashboard.example.org`; `*` = any."
+    )
     trusted_proxies: int = _setting(
         0, "How many reverse proxies stand before the service; 0 = believe no X-Forwarded header."
     )
@@ -70,6 +75,15 @@ class Config:
     oidc_issuers: list[str] = _setting([], "Issuers whose bearer tokens are accepted.")
     oidc_audience: str = _setting("", "Audience that tokens must have; empty = any.")
     oidc_groups: list[str] = _setting([], "Groups of which a token must have one; empty = none needed.")
+    vault_url: str = _setting("", "Vault with the credentials of those who send only a bearer token; empty = none.")
+    vault_mount_point: str = _setting("credentials/", "Store of that Vault in which the credentials are.")
+    vault_path: str = _setting(
+        "", "Path in it; `#USER_SUB#` stands for the subject of the token; empty = the id of the Vault's entity."
+    )
+    vault_role: str = _setting("", "Role for logging in to that Vault with a token.")
+    vault_hosts: list[str] = _setting(
+        [], "Vaults that records may name though they have no public address or no https, as `http://vault.local:8200`."
+    )
     read_only: bool = _setting(False, "Refuse every change.")
     default_cloud: str = _setting("local", "Cloud of requests that name none.")
     dummy_cloud: bool = _setting(False, "Run everything on a simulated cloud: for tests.")
@@ -102,6 +116,7 @@ class Config:
             "max_attempts": self.max_attempts >= 1,
             "heartbeat_seconds": 0 < self.heartbeat_seconds <= self.lease_seconds / 2,
             "dummy_outcome": self.dummy_outcome in ("configured", "unconfigured", "never"),
+            "cors_origins": all(item == "*" or _ORIGIN.fullmatch(item) for item in self.cors_origins),
             "bind": self.bind.rpartition(":")[2].isdecimal(),
         }
         wrong = [name for name, fine in checks.items() if not fine]

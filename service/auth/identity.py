@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..config import Config
 from ..errors import Forbidden, Unauthorized
@@ -21,10 +21,11 @@ _NOBODY = "scrypt$16384$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAA
 
 @dataclass(frozen=True)
 class Member:
-    """One identity: the name that is shown, and a stable key that nobody can guess."""
+    """One identity: the name that is shown, and a stable key that nobody can guess; of tokens also their subject."""
 
     user: str
     key: str
+    subject: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Identity:
     def user(self) -> str:
         """The name to write into logs and operations."""
         return self.members[0].user
+
+    @property
+    def subject(self) -> str:
+        """The subject of the first token."""
+        return next((member.subject for member in self.members if member.subject), "")
 
     @property
     def keys(self) -> list[str]:
@@ -78,7 +84,7 @@ class Identities:
             known = self._tokens.user(token)
             admins = (f"{known.issuer}#{known.subject}", f"{known.issuer}/#{known.subject}")
             is_admin = any(name in self._config.admin_users for name in admins)
-            return Member(TOKEN_MARK + known.name, known.key), is_admin
+            return Member(TOKEN_MARK + known.name, known.key, known.subject), is_admin
         if not user:
             raise Unauthorized("No username nor token for the InfrastructureManager.")
         if user.startswith(TOKEN_MARK):

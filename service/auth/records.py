@@ -32,7 +32,7 @@ def read_header(text: str) -> list[Record]:
     """Return the records of a header, in their order. Raises `BadRequest` for an id that cannot be one."""
     text = text.strip()
     scheme, _blank, rest = text.partition(" ")
-    if scheme.lower() == "bearer" and rest.strip():
+    if is_bearer(text):
         records = [{"type": SERVICE, "token": rest.strip()}]
     elif scheme.lower() == "basic" and rest.strip():
         records = _basic(rest.strip())
@@ -40,6 +40,12 @@ def read_header(text: str) -> list[Record]:
         found = _json(text)
         records = _lines(text) if found is None else found
     return [_with_id(record, index) for index, record in enumerate(records[:_MOST_RECORDS])]
+
+
+def is_bearer(text: str) -> bool:
+    """Tell whether a header is a bearer token and nothing else."""
+    scheme, _blank, rest = text.strip().partition(" ")
+    return scheme.lower() == "bearer" and bool(rest.strip())
 
 
 def write_header(records: list[Record]) -> str:
@@ -124,11 +130,16 @@ def _quoted(value: str) -> str:
     return f"{quote}{value}{quote}".replace("\n", _NEWLINE)
 
 
+def valid_id(name: str) -> bool:
+    """Tell whether a record may have this id."""
+    return _ID.fullmatch(name) is not None
+
+
 def _with_id(record: Record, index: int) -> Record:
     kind = record.get("type", "")
     name = record.get("id")
     if name is None:
         return {**record, "id": f"{kind}{index}"}
-    if not _ID.fullmatch(name):
+    if not valid_id(name):
         raise BadRequest(f"Incorrect value in auth item id: {name[:60]}")
     return record

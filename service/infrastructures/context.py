@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session, selectinload
 from ..auth.clouds import CloudAccess, cloud_records, find_cloud, in_region
 from ..auth.identity import Identities, Identity
 from ..auth.records import Record
+from ..auth.vault import VaultError
 from ..config import Config
 from ..db.engine import read_scope, secret_box
 from ..db.models import Infrastructure, Owner, Vm
@@ -76,11 +78,17 @@ def _key_bytes(config: Config) -> bytes:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, with the records of the request."""
+    """Who asks, with the records of the request as they were given; `expand` turns them into those of clouds."""
 
     identity: Identity
-    records: Sequence[Record] = field(repr=False)
+    given: Sequence[Record] = field(repr=False)
     request_id: str = ""
+    expand: Callable[[Sequence[Record]], list[Record]] = field(default=list, repr=False)
+
+    @functools.cached_property
+    def records(self) -> list[Record]:
+        """The records, with what a Vault has. Raises `VaultError`."""
+        return self.expand(self.given)
 
     def cloud(self, config: Config, wanted: str = "") -> CloudAccess:
         """Return the cloud that the request means. Raises `BadRequest`."""
@@ -164,10 +172,11 @@ def authorize(service: Service, caller: Caller, key: str, gone: bool = False) ->
 
 
 def _offer(service: Service, caller: Caller, found: Infrastructure) -> None:
-    record = next((item for item in cloud_records(caller.records) if item.get("id") == found.cloud_id), None)
     try:
+        record = next((item for item in cloud_records(caller.records) if item.get("id") == found.cloud_id), None)
         access = find_cloud([record] if record else caller.records, "", "", service.config.dummy_cloud)
-    except BadRequest:
+    except (BadRequest, VaultError):
+        # The request is about something else: it does not fail.
         return
     if access.cloud == found.cloud:
         access = in_region(access, found.options.get(REGION, ""))

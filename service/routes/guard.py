@@ -11,7 +11,8 @@ from typing import Concatenate, ParamSpec, cast
 
 from flask import Response, current_app, g, request
 
-from ..auth.records import read_header
+from ..auth.records import is_bearer, read_header
+from ..auth.vault import own_vault, with_vaults
 from ..errors import BadRequest, Forbidden, ServiceError, Unauthorized, UnsupportedMedia
 from ..infrastructures.context import Caller, Service, authorize
 from ..infrastructures.document import Document, read_document
@@ -84,8 +85,13 @@ def _caller() -> Caller:
         error = Unauthorized("No authentication data provided")
         error.bare = True  # type: ignore[attr-defined]
         raise error
-    records = read_header(text)
-    caller = Caller(service().identities.identify(records), records, str(g.get("request_id", "")))
+    records, config = read_header(text), service().config
+    identity = service().identities.identify(records)
+    if is_bearer(text):
+        records += own_vault(config, identity.token, identity.subject)
+    # A Vault is asked when credentials of clouds are needed, and not before it is known who asks.
+    expand = functools.partial(with_vaults, config=config)
+    caller = Caller(identity, records, str(g.get("request_id", "")), expand)
     g.user = caller.identity.user
     return caller
 
