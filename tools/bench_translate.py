@@ -30,7 +30,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model imp
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.source import Source, find_template  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.stack import read_stack  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._project.write import render  # noqa: E402
-from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_file, inventory_hosts  # noqa: E402
+from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_files, inventory_hosts  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._run.plan import plan_hosts, read_record  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import (  # noqa: E402
     Home,
@@ -173,7 +173,7 @@ def _hosts(size: int) -> None:
         {**common, "name": "we", "node": "we", "group": "wn", "inputs": {"first": first}},
     ]
     inventory_hosts(instances, [], steps, "local", "/k/id")
-    hosts_file(instances)
+    hosts_files(instances)
     planned = plan_hosts(read_record(None), instances, [], steps, lambda _role: "d")
     json.dumps(planned)
 

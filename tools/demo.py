@@ -80,7 +80,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _name(arguments: argparse.Namespace) -> str:
-    return str(arguments.infrastructure or find_template(arguments.template, CATALOGUE, os.getcwd()).name)
+    """An infrastructure lives on the clouds that it was made for: each cloud has a demo of its own."""
+    if arguments.infrastructure:
+        return str(arguments.infrastructure)
+    name = find_template(arguments.template, CATALOGUE, os.getcwd()).name
+    return name if arguments.cloud == "local" else f"{name}-{arguments.cloud.replace(',', '-')}"
 
 
 def _inputs(arguments: argparse.Namespace) -> dict[str, Any]:

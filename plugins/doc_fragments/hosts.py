@@ -271,4 +271,9 @@ options:
       - How many seconds to wait until all new and all started hosts answer by SSH.
     type: int
     default: 120
+  last_id:
+    description:
+      - The highest number that hosts of the infrastructure have on other clouds. New hosts get higher ones.
+    type: int
+    default: -1
 """

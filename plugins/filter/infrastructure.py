@@ -11,13 +11,26 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model import read_choices
+from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model import (
+    DEFAULT_CLOUD,
+    read_choices,
+    read_clouds,
+)
+from ansible_collections.continuum.im.plugins.plugin_utils._errors import ChoiceError
 from ansible_collections.continuum.im.plugins.plugin_utils._fetch.galaxy import galaxy_store
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import secrets_of
+from ansible_collections.continuum.im.plugins.plugin_utils._project.write import read_clouds_of
 from ansible_collections.continuum.im.plugins.plugin_utils._result.outputs import output_values, summary
-from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_file, inventory_hosts, ssh_config
+from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_files, inventory_hosts, ssh_config
+from ansible_collections.continuum.im.plugins.plugin_utils._run.hybrid import (
+    hosts_by_cloud,
+    join_clouds,
+    last_number,
+    networks_of,
+    part_of_cloud,
+)
 from ansible_collections.continuum.im.plugins.plugin_utils._run.plan import new_record, plan_hosts, read_record
-from ansible_collections.continuum.im.plugins.plugin_utils._translate import COLLECTION, Home
+from ansible_collections.continuum.im.plugins.plugin_utils._translate import COLLECTION, Home, known_clouds
 
 _PREFIX = "continuum.im."
 
@@ -74,6 +87,22 @@ def home_folders(infrastructure: str) -> list[str]:
     return [os.path.dirname(home.key_file(name)), home.project(name)]
 
 
+def clouds_of(infrastructure: str, chosen: Any = None) -> list[str]:
+    """Return the clouds of an infrastructure: those that the user names, else those that its project was made for.
+
+    Raises `ChoiceError` for clouds that do not exist, and when the user names fewer than the project has: what is on
+    the others would be left behind.
+    """
+    name = read_choices({"infrastructure": infrastructure}, infrastructure, ["local"]).infrastructure
+    made_for = read_clouds_of(Home.of(os.environ).project(name))
+    names = list(read_clouds(chosen or made_for or DEFAULT_CLOUD, known_clouds()))
+    forgotten = [cloud for cloud in made_for if cloud not in names]
+    if forgotten and len(made_for) > 1:
+        problem = f"'{name}' was deployed on {', '.join(made_for)}; {', '.join(forgotten)} would be left out."
+        raise ChoiceError.of(problem, f"Give -e cloud={','.join(made_for)}, or leave out the cloud.")
+    return names
+
+
 class FilterModule:
     """The filters by name."""
 
@@ -81,7 +110,7 @@ class FilterModule:
         """Return the filters of this file."""
         return {
             "inventory_hosts": inventory_hosts,
-            "hosts_file": hosts_file,
+            "hosts_files": hosts_files,
             "ssh_config": ssh_config,
             "read_record": read_record,
             "plan_hosts": plan,
@@ -90,4 +119,10 @@ class FilterModule:
             "galaxy_folder": galaxy_folder,
             "summary": summary,
             "home_folders": home_folders,
+            "clouds_of": clouds_of,
+            "join_clouds": join_clouds,
+            "last_number": last_number,
+            "part_of_cloud": part_of_cloud,
+            "networks_of": networks_of,
+            "hosts_by_cloud": hosts_by_cloud,
         }

@@ -212,6 +212,7 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
         elastic_ips=options["elastic_ips"],
         instance_profile=options["instance_profile"],
         user_data=options["user_data"],
+        last_id=options["last_id"],
     )
 
 

@@ -59,6 +59,9 @@ ansible_facts:
       description: Always empty; only M(continuum.im.aws_hosts) knows what is wanted.
       type: list
       elements: dict
+    im_last:
+      description: The highest number that a host ever had, as far as it is known; -1 when there was none.
+      type: int
 chosen:
   description: The hosts that O(hosts) names, in the same shape.
   returned: success
@@ -109,7 +112,7 @@ def main() -> None:
         some = choose_hosts(hosts, module.params["hosts"])
     except HostsError as error:
         module.fail_json(msg=str(error))
-    facts = {"im_instances": instances(hosts), "im_surplus": []}
+    facts = {"im_instances": instances(hosts), "im_surplus": [], "im_last": seen.last}
     resources = sorted(f"{kind.name} {item[kind.id]}" for kind in kinds.ALL for item in seen.of(kind))
     devices = sorted({device for host in some for device in host.facts["data_devices"]})
     without = [{"device_name": device, "no_device": True} for device in devices]

@@ -222,6 +222,7 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
         timeout=options["timeout"],
         registry=options["registry"],
         publish_address=options["publish_address"],
+        last_id=options["last_id"],
         image_files=Path(options["image_files"] or "files/image"),
         check=check,
     )

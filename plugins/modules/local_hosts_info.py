@@ -51,6 +51,9 @@ ansible_facts:
       description: Always empty; only M(continuum.im.local_hosts) knows what is wanted.
       type: list
       elements: dict
+    im_last:
+      description: The highest number that a host ever had, as far as it is known; -1 when there was none.
+      type: int
 resources:
   description: Everything that bears the label of the infrastructure, as kind and name.
   returned: success
@@ -83,7 +86,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except EngineError as error:
         module.fail_json(msg=f"The container engine of the local cloud failed: {error}.")
-    facts = {"im_instances": instances(observed.hosts), "im_surplus": []}
+    facts = {"im_instances": instances(observed.hosts), "im_surplus": [], "im_last": observed.last}
     module.exit_json(changed=False, ansible_facts=facts, resources=sorted(names_of(observed)))
 
 

@@ -169,6 +169,7 @@ def read_request(options: dict[str, Any], check: bool) -> Request:
         timeout=options["timeout"],
         forget_unreachable=options["forget_unreachable"],
         hosts=tuple(options["hosts"]),
+        last_id=options["last_id"],
         check=check,
     )
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ._deployment.functions import LAMBDA, lambda_functions
-from ._deployment.model import Deployment, deployment, read_choices
-from ._errors import ContinuumError, Diagnostic
+from ._deployment.model import Choices, Deployment, deployment, read_choices
+from ._errors import ChoiceError, ContinuumError, Diagnostic
 from ._fetch.store import Download, Fetched, Store
 from ._parse.inputs import Generator, read_given
 from ._parse.library import load_library
@@ -26,7 +26,7 @@ from ._parse.source import Source, find_template, no_network, read_references
 from ._parse.stack import Find, read_stack
 from ._parse.template import Surroundings, read_template
 from ._project.inventory import PREFIX
-from ._project.write import read_pins
+from ._project.write import read_clouds_of, read_pins
 from ._site import Site, read_site, site_file
 from ._topology.build import build_topology
 
@@ -149,7 +149,7 @@ def translate(
     sources, find = _sources(template, world)
     name, document = read_stack(sources, find)
     problems: list[Diagnostic] = []
-    choices = _noting(problems, lambda: read_choices(variables, name, known_clouds()))
+    choices = _noting(problems, lambda: _not_elsewhere(read_choices(variables, name, known_clouds()), home))
     given = _noting(problems, lambda: read_given(variables.get("inputs")))
     infrastructure = choices.infrastructure if choices else name
     generator = Generator(
@@ -163,6 +163,17 @@ def translate(
     if choices is None or topology is None or problems:
         raise ContinuumError(problems)
     return deployment(topology, choices, home.key_file(choices.infrastructure))
+
+
+def _not_elsewhere(choices: Choices, home: Home) -> Choices:
+    """Return the choices. Raises `ChoiceError` when a cloud that has hosts of the infrastructure would be forgotten."""
+    name, chosen = choices.infrastructure, choices.clouds or (choices.cloud,)
+    made_for = read_clouds_of(home.project(name))
+    forgotten = [cloud for cloud in made_for if cloud not in chosen]
+    if forgotten:
+        problem = f"'{name}' is deployed on {', '.join(made_for)}, not on {', '.join(chosen)}."
+        raise ChoiceError.of(problem, f"Destroy it first (-e infrastructure={name}), or choose another name.")
+    return choices
 
 
 def fetch_recipes(found: Deployment, world: World, refresh: bool = False) -> tuple[dict[str, Fetched], Site]:

@@ -45,7 +45,7 @@ class Convergence:
         self._cloud, self._request, self._seen = cloud, request, seen
         self._changes = Changes(request.check)
         self._outcome = Outcome()
-        self._plan: Plan = make_plan(request.groups, seen.hosts, request.wanted, seen.last)
+        self._plan: Plan = make_plan(request.groups, seen.hosts, request.wanted, max(seen.last, request.last_id))
         self._doomed = [*self._plan.broken, *(self._plan.surplus if request.purge else ())]
         self._resizer = Resizer(cloud, request, self._plan.keep)
         self._images: dict[str, Image] = {}

@@ -16,6 +16,7 @@ class Request:
 
     `hosts`: names or numbers of the hosts to start, stop or reboot, none for all. `nat`: whether private hosts get a
     way out. `elastic_ips`: whether all public hosts get an address that stays; those with public names always do.
+    `last_id`: the highest number in use on other clouds.
     """
 
     infrastructure: str
@@ -34,6 +35,7 @@ class Request:
     elastic_ips: bool = False
     instance_profile: str = ""
     user_data: str = ""
+    last_id: int = -1
 
     def group(self, node: str) -> Group:
         """Return the group of a name."""

@@ -94,6 +94,7 @@ def hosts_argument_spec() -> dict[str, Any]:
         "hosts": {"type": "list", "elements": "str", "default": []},
         "public_key": {"type": "str", "no_log": False},
         "timeout": {"type": "int", "default": 120},
+        "last_id": {"type": "int", "default": -1},
     }
 
 

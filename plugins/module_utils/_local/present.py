@@ -29,7 +29,7 @@ from .storage import check_volumes, storage_warnings
 def present(engine: Engine, request: Request) -> Outcome:
     """Converge the hosts, or in check mode tell what that would do; raises HostsError, EngineError."""
     observed = api.observe(engine, request.infrastructure)
-    plan = make_plan(request.groups, observed.hosts, request.wanted, max(observed.marks.values(), default=-1))
+    plan = make_plan(request.groups, observed.hosts, request.wanted, max(observed.last, request.last_id))
     run = _Run(engine, request, observed, plan, Outcome())
     return run.predict() if request.check else run.apply()
 

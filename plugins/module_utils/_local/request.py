@@ -29,3 +29,4 @@ class Request:
     check: bool = False
     hosts: tuple[str, ...] = ()
     snapshot: str = ""
+    last_id: int = -1

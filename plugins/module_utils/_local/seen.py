@@ -56,6 +56,11 @@ class Seen:
         found = {volume.name: volume.labels.get(LAST, "") for volume in self.volumes}
         return {name: int(text) for name, text in found.items() if text.isdigit()}
 
+    @property
+    def last(self) -> int:
+        """Return the highest number ever used as far as the labels know, -1 for none."""
+        return max([-1, *self.marks.values(), *(host.id for host in self.hosts)])
+
 
 def read_podman_hosts(answer: Iterable[Mapping[str, Any]]) -> list[Host]:
     """Return the hosts in the answer of `podman ps --format json`."""

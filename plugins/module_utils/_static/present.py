@@ -35,7 +35,7 @@ def present(request: Request) -> Outcome:
             gone = seen.record.without(*seen.silent)
             seen = replace(seen, record=replace(gone, last=seen.last), silent={})
         fail_for_silent(request, seen)
-        plan = make_plan(request.groups, seen.hosts(), request.wanted, seen.last)
+        plan = make_plan(request.groups, seen.hosts(), request.wanted, max(seen.last, request.last_id))
         seen, matched = _match(request, seen, plan)
         run = _Run(request, seen, plan, matched, Outcome(warnings=[*warnings, *matched.warnings]))
         return run.predict() if request.check else run.apply()

@@ -34,6 +34,7 @@ class Request:
     timeout: int = 120
     check: bool = False
     hosts: tuple[str, ...] = ()
+    last_id: int = -1
 
     @property
     def memory(self) -> Memory:

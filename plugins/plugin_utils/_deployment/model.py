@@ -14,9 +14,12 @@ from .._errors import ChoiceError, Diagnostic, did_you_mean
 from .._parse.inputs import read_given
 from .._parse.units import parse_size
 from .._topology.model import HostGroup, Topology
+from .placement import HYBRID, place_groups
 
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$|^[a-z]$")
 DEFAULT_CLOUD = "local"
+# Clouds without hosts, and the one whose hosts are there already.
+ALONE = ("lambda", "oscar", "kubernetes", "static")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Choices:
 
     `images` maps a group (or "*") to an image, `sizes` to an instance type or to `{cpus, memory}`; `instances` is the
     exact list of hosts, None to derive it from the counts. `confined` is whether foreign recipes run in a sandbox.
+    `clouds` are the clouds when there are several; `cloud` is then the one that stands for all.
     """
 
     infrastructure: str
@@ -33,22 +37,28 @@ class Choices:
     sizes: dict[str, Any] = field(default_factory=dict)
     instances: tuple[tuple[int, str], ...] | None = None
     confined: bool = True
+    clouds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """Everything that a project is written from. `key_file` is the path of the private key on the controller."""
+    """Everything that a project is written from.
+
+    `key_file` is the path of the private key on the controller. `placement` is the cloud of each group, empty when
+    there is one cloud.
+    """
 
     topology: Topology
     choices: Choices
     key_file: str
+    placement: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_choices(variables: Mapping[str, Any], default_name: str, clouds: Iterable[str]) -> Choices:
     """Return the checked choices; `variables` are the extra variables of the run. Raises `ChoiceError`."""
     readers: dict[str, Callable[[], Any]] = {
         "infrastructure": lambda: _name(str(variables.get("infrastructure") or default_name)),
-        "cloud": lambda: _cloud(str(variables.get("cloud") or DEFAULT_CLOUD), sorted(clouds)),
+        "cloud": lambda: read_clouds(variables.get("cloud") or DEFAULT_CLOUD, clouds),
         "images": lambda: {key: str(value) for key, value in read_given(variables.get("images"), "images").items()},
         "sizes": lambda: read_given(variables.get("sizes"), "sizes"),
         "instances": lambda: _instances(variables.get("instances")),
@@ -63,7 +73,9 @@ def read_choices(variables: Mapping[str, Any], default_name: str, clouds: Iterab
             problems.extend(error.diagnostics)
     if problems:
         raise ChoiceError(problems)
-    return Choices(**found)
+    names = found.pop("cloud")
+    several = len(names) > 1
+    return Choices(**found, cloud=HYBRID if several else names[0], clouds=names if several else ())
 
 
 def _name(name: str) -> str:
@@ -80,10 +92,19 @@ def _truth(name: str, value: Any) -> bool:
     return text in ("true", "yes", "1")
 
 
-def _cloud(cloud: str, known: list[str]) -> str:
-    if cloud not in known:
-        raise ChoiceError.of(f"There is no cloud '{cloud}'.", did_you_mean(cloud, known))
-    return cloud
+def read_clouds(value: Any, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the clouds that `aws`, `openstack,aws` or a list of them names, each once. Raises `ChoiceError`."""
+    words = [str(item) for item in value] if isinstance(value, (list, tuple)) else str(value).split(",")
+    names = tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+    clouds = sorted(set(known) - {HYBRID})
+    for name in names or ("",):
+        if name not in clouds:
+            raise ChoiceError.of(f"There is no cloud '{name}'.", did_you_mean(name, clouds))
+    alone = [name for name in names if name in ALONE]
+    if alone and len(names) > 1:
+        hint = "Deploy the rest as an infrastructure of its own."
+        raise ChoiceError.of(f"The cloud '{alone[0]}' cannot be used together with others.", hint)
+    return names
 
 
 def deployment(topology: Topology, choices: Choices, key_file: str) -> Deployment:
@@ -96,7 +117,8 @@ def deployment(topology: Topology, choices: Choices, key_file: str) -> Deploymen
         if group not in names:
             raise ChoiceError.of(f"There is no host group '{group}'.", did_you_mean(group, names))
     groups = tuple(_chosen(group, choices) for group in topology.groups)
-    return Deployment(replace(topology, groups=groups), choices, key_file)
+    groups, placement = place_groups(groups, choices.clouds)
+    return Deployment(replace(topology, groups=groups), choices, key_file, placement)
 
 
 def _chosen(group: HostGroup, choices: Choices) -> HostGroup:

@@ -28,6 +28,7 @@ def topology_data(deployment: Deployment, contents: Mapping[str, Fetched]) -> di
     return {
         "im_infrastructure": choices.infrastructure,
         "im_cloud": choices.cloud,
+        **_clouds(deployment),
         "im_key_file": deployment.key_file,
         "im_networks": [_network(network) for network in topology.networks],
         "im_groups": [_group(group) for group in topology.groups],
@@ -35,6 +36,12 @@ def topology_data(deployment: Deployment, contents: Mapping[str, Fetched]) -> di
         "im_steps": [_step(step, contents) for step in topology.steps],
         "im_outputs": encode(topology.outputs),
     }
+
+
+def _clouds(deployment: Deployment) -> dict[str, Any]:
+    """What the role for several clouds needs: the clouds, and which groups are whose."""
+    clouds = deployment.choices.clouds
+    return {"im_clouds": list(clouds), "im_placement": dict(deployment.placement)} if clouds else {}
 
 
 def _group(group: HostGroup) -> dict[str, Any]:

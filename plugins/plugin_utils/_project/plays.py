@@ -47,8 +47,12 @@ def provision_plays(deployment: Deployment) -> list[Play]:
         )
     ]
     plays.extend(_leave_play(step) for step in deployment.topology.steps if step.phase == "leave")
-    remove = _call("Remove what is too many", cloud, "provision")
-    remove["when"] = Own("ansible_facts.im_surplus | default([]) | length > 0")
+    # Included, not imported: the condition is asked once, and not again after the first task that removed them.
+    remove = {
+        "name": Own("Remove what is too many"),
+        "ansible.builtin.include_role": {"name": Own(cloud), "tasks_from": Own("provision")},
+        "when": Own("ansible_facts.im_surplus | default([]) | length > 0"),
+    }
     variables = {"im_purge": True, "im_public_key": _PUBLIC_KEY}
     return [*plays, _on_controller("Remove the hosts that are too many", [remove], **variables)]
 
@@ -123,7 +127,7 @@ def _prepare_play() -> Play:
     del play["tasks"]
     arguments = {
         "base_roles": Jinja("{{ im_roles }}"),
-        "base_hosts_file": Jinja("{{ hostvars['localhost']['infrastructure_hosts_file'] }}"),
+        "base_hosts_file": Jinja("{{ hostvars['localhost']['infrastructure_hosts_files'][IM_NODE_CLOUD_TYPE] }}"),
     }
     return {**play, "roles": [{"role": Own("continuum.im.base"), "vars": arguments}]}
 

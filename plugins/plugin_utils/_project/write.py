@@ -66,6 +66,7 @@ _SECRETS = """
 Secret inputs are not in these files. Set them in the environment before: {names}.
 """
 _PINS = "recipes/pins.yml"
+_TOPOLOGY = "topology.yml"
 Files = dict[str, str | bytes]
 
 
@@ -86,7 +87,7 @@ def render(
         "deploy.yml": dump_plays(deploy_plays(bool(foreign) and deployment.choices.confined)),
         "provision.yml": dump_plays(provision_plays(deployment)),
         "configure.yml": dump_plays(configure_plays(deployment)),
-        "topology.yml": dump(topology_data(deployment, fetched)),
+        _TOPOLOGY: dump(topology_data(deployment, fetched)),
         "README.md": _readme(deployment, bool(foreign), bool(inventory)),
         **inventory_files(deployment, inventory or {}),
     }
@@ -109,6 +110,15 @@ def read_pins(directory: str) -> dict[str, str]:
     text = _read(os.path.join(directory, _PINS))
     found = yaml.load(text, Loader=_PinLoader) if isinstance(text, bytes) else None  # noqa: S506 (plain texts only)
     return {str(url): str(digest) for url, digest in found.items()} if isinstance(found, dict) else {}
+
+
+def read_clouds_of(directory: str) -> list[str]:
+    """Return the clouds that the project in `directory` was made for; none when there is no project."""
+    text = _read(os.path.join(directory, _TOPOLOGY))
+    found = yaml.load(text, Loader=_PinLoader) if isinstance(text, bytes) else None  # noqa: S506 (plain texts only)
+    if not isinstance(found, dict) or not found.get("im_cloud"):
+        return []
+    return [str(cloud) for cloud in found.get("im_clouds") or [found["im_cloud"]]]
 
 
 def write(files: Files, directory: str) -> None:
@@ -159,7 +169,7 @@ def _read(path: str) -> bytes | None:
 
 
 class _PinLoader(yaml.SafeLoader):
-    """Our own file, in which URLs may be written as `!unsafe`."""
+    """Our own files, in which text of users is written as `!unsafe`."""
 
 
 def _plain(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:

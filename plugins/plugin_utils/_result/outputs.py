@@ -66,10 +66,24 @@ def summary(
     ]
     lines += [f"{name}: {value}" for name, value in outputs.items() if value is not None]
     lines += [f"port {_port(port)}" for item in instances for port in item.get("ports") or []]
+    clouds = list(dict.fromkeys(str(item["cloud"]) for item in instances if item.get("cloud")))
+    if len(clouds) > 1:
+        lines += [f"on {cloud}: {', '.join(_names_on(cloud, instances))}" for cloud in clouds]
+        lines.append(_BETWEEN.format(" and ".join(clouds)))
     first = next((item for item in instances if item.get("public_ip")), None)
     if first is not None:
         lines.append(f"log in: ssh -F {ssh_config} {first['hostname']}")
     return lines
+
+
+_BETWEEN = (
+    "Hosts on {} have no private network in common: they reach each other at public addresses only, and only at ports "
+    "that the template opens."
+)
+
+
+def _names_on(cloud: str, instances: list[Instance]) -> list[str]:
+    return [item["hostname"] for item in instances if item.get("cloud") == cloud]
 
 
 def _port(port: dict[str, Any]) -> str:

@@ -61,19 +61,26 @@ def ssh_port(instance: Instance) -> int:
     return int(instance.get("ssh_port") or 22)
 
 
-def hosts_file(instances: list[Instance]) -> str:
-    """Return the lines of /etc/hosts for all hosts.
+def hosts_files(instances: list[Instance], cloud: str = "") -> dict[str, str]:
+    """Return the lines of /etc/hosts by the cloud whose hosts get them; `cloud` is that of hosts which do not say.
 
-    A name that a host asked for comes first, so that reverse look-ups give it; every host also answers to its
-    numbered name.
+    Private networks end at the border of a cloud: hosts of another one are known by their public address.
     """
+    return {name: _hosts_file(instances, name, cloud) for name in {item.get("cloud") or cloud for item in instances}}
+
+
+def _hosts_file(instances: list[Instance], there: str, cloud: str) -> str:
+    """A name that a host asked for comes first, so that reverse look-ups give it; every host also answers to its
+    numbered name."""
     lines = []
     for item in sorted(instances, key=lambda entry: int(entry["id"])):
         names = [item["fqdn"], item["hostname"]]
         numbered = f"vnode-{item['id']}"
         if item["hostname"] != numbered:
             names += [f"{numbered}.localdomain", numbered]
-        lines.append(f"{private_address(item)} {' '.join(names)}")
+        near = (item.get("cloud") or cloud) == there
+        address = private_address(item) if near else item.get("public_ip") or private_address(item)
+        lines.append(f"{address} {' '.join(names)}")
     return "\n".join(lines) + "\n"
 
 
@@ -140,7 +147,7 @@ def _entry(
         "fqdn": item["fqdn"],
         "number": item["id"],
         "cloud_id": item["cloud_id"],
-        "cloud": cloud,
+        "cloud": item.get("cloud") or cloud,
     }
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from .._parse.expressions import decode
 from .._topology.model import group_word
 from .evaluate import Instance, Scene, evaluate
-from .hosts import Step, hosts_file, is_reachable
+from .hosts import Step, hosts_files, is_reachable
 
 VERSION = 1
 PREFIX = "continuum.im."
@@ -58,7 +58,7 @@ def plan_hosts(
     `digests`: what to record when all went well. `everything` ignores the record, `secrets` are the secret inputs by
     their environment variables.
     """
-    names = _digest(record["salt"], hosts_file(instances))
+    names = _digest(record["salt"], "".join(text for _cloud, text in sorted(hosts_files(instances).items())))
     foreign = {NODE + step["node"] for step in steps if step.get("recipe")}
     # What the hosts are is looked up once for all of them.
     by_group: dict[str, list[Instance]] = {}

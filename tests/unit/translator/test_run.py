@@ -19,7 +19,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._parse.expressions im
 )
 from ansible_collections.continuum.im.plugins.plugin_utils._result.outputs import output_values, summary
 from ansible_collections.continuum.im.plugins.plugin_utils._run.evaluate import Scene, evaluate
-from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_file, inventory_hosts, ssh_config
+from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_files, inventory_hosts, ssh_config
 from ansible_collections.continuum.im.plugins.plugin_utils._run.plan import new_record, plan_hosts, read_record
 
 Item = dict[str, Any]
@@ -213,10 +213,24 @@ def test_the_record_is_kept_by_the_first_host_that_runs() -> None:
 
 
 def test_names_of_hosts() -> None:
-    assert hosts_file(THREE[:2]) == (
-        "10.0.0.0 slurmserver.localdomain slurmserver vnode-0.localdomain vnode-0\n"
-        "10.0.0.1 vnode-1.localdomain vnode-1\n"
-    )
+    assert hosts_files(THREE[:2], "local") == {
+        "local": (
+            "10.0.0.0 slurmserver.localdomain slurmserver vnode-0.localdomain vnode-0\n"
+            "10.0.0.1 vnode-1.localdomain vnode-1\n"
+        )
+    }
+
+
+def test_hosts_of_another_cloud_are_known_by_their_public_address() -> None:
+    front = host(0, "front", cloud="openstack", public_ip="203.0.113.5")
+    worker = host(1, "wn", cloud="aws", public_ip="198.51.100.7")
+    files = hosts_files([front, worker])
+    assert [line.split()[0] for line in files["openstack"].splitlines()] == ["10.0.0.0", "198.51.100.7"]
+    assert [line.split()[0] for line in files["aws"].splitlines()] == ["203.0.113.5", "10.0.0.1"]
+    assert [entry["cloud"] for entry in inventory_hosts([front, worker], [], [], "hybrid", "/k/id")] == [
+        "openstack",
+        "aws",
+    ]
 
 
 def test_a_host_whose_ssh_is_elsewhere() -> None:
