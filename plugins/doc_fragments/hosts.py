@@ -257,6 +257,15 @@ options:
         description: Group of the host.
         type: str
         required: true
+      cpus:
+        description: Number of CPUs of this one host, when it differs from that of its group.
+        type: float
+      memory:
+        description: Memory of this one host in bytes.
+        type: int
+      instance_type:
+        description: Name of the size of this one host in the cloud, if it must be that one; V("") for any that fits.
+        type: str
   purge:
     description:
       - Whether hosts that are too many are removed. If not, they are returned in C(im_surplus).

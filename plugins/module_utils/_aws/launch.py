@@ -155,12 +155,13 @@ def instance_name(infrastructure: str, group: Group, number: int) -> str:
 
 
 def batches(slots: Iterable[Slot], size: int = 250) -> list[tuple[str, list[Slot]]]:
-    """Return the slots by group, in pieces whose numbers fit into one tag."""
-    by_node: dict[str, list[Slot]] = {}
+    """Return the slots by group and by a size of their own, in pieces whose numbers fit into one tag."""
+    alike: dict[tuple[object, ...], list[Slot]] = {}
     for slot in slots:
-        by_node.setdefault(slot.node, []).append(slot)
+        alike.setdefault((slot.node, *slot.size), []).append(slot)
     result = []
-    for node, wanted in by_node.items():
+    for wanted in alike.values():
+        node = wanted[0].node
         piece: list[Slot] = []
         for slot in wanted:
             if piece and len(write_numbers([*(item.id for item in piece), slot.id])) > size:

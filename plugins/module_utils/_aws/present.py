@@ -77,14 +77,14 @@ class Convergence:
 
     def _choose(self) -> None:
         """Image and type of each group that grows or is resized, with the reasons. Raises HostsError."""
-        changed = self._resizer.groups
-        wanted = [group for group in self._request.groups if group in self._growing or group in changed]
+        growing = [self._request.own_group(slot) for slot in self._plan.create]
+        wanted = list({sizes.key_of(group): group for group in (*growing, *self._resizer.groups)}.values())
         named = [group.instance_type for group in wanted if group.instance_type]
         if wanted:
             types = sizes.list_types(self._cloud, named if len(named) == len(wanted) else ())
             missing = set(named) - {str(item["InstanceType"]) for item in types}
             types += sizes.list_types(self._cloud, missing) if missing else []
-            self._sizes = {group.node: sizes.find_size(self._cloud, group, types) for group in wanted}
+            self._sizes = {sizes.key_of(group): sizes.find_size(self._cloud, group, types) for group in wanted}
         for group in self._growing:
             self._images[group.node] = images.find_image(self._cloud, group, self._request.user)
             volumes.mappings(group, self._images[group.node])
@@ -125,8 +125,8 @@ class Convergence:
         made: list[Resource] = []
         planned: list[Host] = []
         for node, slots in batches(self._plan.create):
-            group = self._request.group(node)
-            image, size = self._images[node], self._sizes[node]
+            group = self._request.own_group(slots[0])
+            image, size = self._images[node], self._sizes[sizes.key_of(group)]
             planned += [planned_host(self._request, group, slot, size, image.user) for slot in slots]
             subnet = networks.subnets[layout.place_of(self._request, group)]
             recipe = Recipe(image, size, subnet, firewall.groups_of(group))
@@ -144,7 +144,7 @@ class Convergence:
     def _launch(self, launcher: Launcher, made: list[Resource], slots: Sequence[Slot], recipe: Recipe) -> None:
         """Make the hosts of one call; `made` gets the instances."""
         ended = self._seen.ended(slot.id for slot in slots)
-        made += launcher.launch(self._request.group(slots[0].node), slots, recipe, ended)
+        made += launcher.launch(self._request.own_group(slots[0]), slots, recipe, ended)
 
     def _nameless(self) -> list[Resource]:
         """Hosts that a killed run made and did not number."""

@@ -118,7 +118,7 @@ def _facts(instance: Resource, tags: Mapping[str, str], name: str) -> dict[str, 
             for item in instance.get("BlockDeviceMappings") or []
             if item["DeviceName"] != instance.get("RootDeviceName")
         ],
-        "type": instance.get("InstanceType", ""),
+        "instance_type": instance.get("InstanceType", ""),
         "size": tags.get(kinds.SIZE, ""),
         "numbered": kinds.INSTANCE in tags,
         "groups": sorted(item["GroupId"] for item in instance.get("SecurityGroups") or []),

@@ -49,6 +49,11 @@ def wish_of(group: Group) -> str:
     return f"{group.instance_type or 'any'} {group.cpus:g} {group.memory}{gpu}"[:250]
 
 
+def key_of(group: Group) -> str:
+    """Return what stands for a group and a size of it, since one host may have a size of its own."""
+    return f"{group.node} {wish_of(group)}"
+
+
 def find_size(cloud: Cloud, group: Group, types: Iterable[Resource]) -> Size:
     """Return the instance type of a group out of those that the region has. Raises HostsError."""
     known = list(types)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 RUNNING = "running"
@@ -100,10 +100,33 @@ class Group:
 
 @dataclass(frozen=True)
 class Slot:
-    """A host that is wanted: its number and its group."""
+    """A host that is wanted: its number, its group, and its size where it has one of its own.
+
+    Without a size it has that of its group. Two slots of one number and group are the same host, whatever their size.
+    """
 
     id: int
     node: str
+    cpus: float | None = field(default=None, compare=False)
+    memory: int | None = field(default=None, compare=False)
+    instance_type: str | None = field(default=None, compare=False)
+
+    @property
+    def size(self) -> tuple[float | None, int | None, str | None]:
+        """The size of its own; nothing but None without one."""
+        return self.cpus, self.memory, self.instance_type
+
+    def sized(self, group: Group) -> Group:
+        """Return its group, with the size of its own."""
+        names = ("cpus", "memory", "instance_type")
+        return replace(group, **{name: value for name, value in zip(names, self.size, strict=True) if value is not None})
+
+
+def group_of(groups: Iterable[Group], wanted: Iterable[Slot] | None, number: int, node: str) -> Group:
+    """Return the group of a host, with the size that this one host is wanted with."""
+    group = next(item for item in groups if item.node == node)
+    slot = next((item for item in wanted or () if item.id == number), None)
+    return slot.sized(group) if slot else group
 
 
 @dataclass(frozen=True)

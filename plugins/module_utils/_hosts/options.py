@@ -75,7 +75,13 @@ _GROUP = {
     "addresses": {"type": "dict", "default": {}},
     "additional_ips": {"type": "list", "elements": "str", "default": []},
 }
-_SLOT = {"id": {"type": "int", "required": True}, "node": {"type": "str", "required": True}}
+_SLOT = {
+    "id": {"type": "int", "required": True},
+    "node": {"type": "str", "required": True},
+    "cpus": {"type": "float"},
+    "memory": {"type": "int"},
+    "instance_type": {"type": "str"},
+}
 
 
 def hosts_argument_spec() -> dict[str, Any]:

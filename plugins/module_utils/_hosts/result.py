@@ -13,7 +13,7 @@ from .model import Host
 
 INSTANCE_KEYS = (
     "id", "node", "cloud_id", "name", "hostname", "fqdn", "state", "public_ip", "private_ip", "user", "fresh", "shares",
-    "ports", "cpus", "memory", "disks", "jump", "ssh_address", "ssh_port",
+    "ports", "cpus", "memory", "instance_type", "disks", "jump", "ssh_address", "ssh_port",
 )  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     "public_ip": None,
@@ -21,6 +21,7 @@ _DEFAULTS: dict[str, Any] = {
     "user": "root",
     "shares": [],
     "ports": [],
+    "instance_type": "",
     "disks": [],
     "jump": None,
     "ssh_address": None,

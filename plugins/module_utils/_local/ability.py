@@ -30,14 +30,20 @@ class Ability:
         return engine.with_runtime(self.runtime) if engine.name == "podman" else engine
 
 
+def known_ability(engine: Engine) -> Ability:
+    """Return what was found here before, and for the best when nothing was."""
+    known = cache.recall("ability", _key(engine))
+    if not isinstance(known, dict):
+        return Ability()
+    return Ability(str(known.get("runtime", "")), bool(known.get("limits", True)))
+
+
 def find_ability(engine: Engine, image: str) -> Ability:
     """Return what works here, trying with `image`; raises HostsError when no container can be run."""
-    key = f"{engine.name} {engine.version} {_boot_id()}"
-    known = cache.recall("ability", key)
-    if isinstance(known, dict):
-        return Ability(str(known.get("runtime", "")), bool(known.get("limits", True)))
+    if isinstance(cache.recall("ability", _key(engine)), dict):
+        return known_ability(engine)
     ability = _try_all(engine, image)
-    cache.remember("ability", key, {"runtime": ability.runtime, "limits": ability.limits})
+    cache.remember("ability", _key(engine), {"runtime": ability.runtime, "limits": ability.limits})
     return ability
 
 
@@ -67,6 +73,10 @@ def _probe(engine: Engine, image: str, limits: bool) -> None:
     limited = ["--cpus", "0.5", "--memory", str(LEAST_MEMORY)] if limits else []
     words = ["--rm", "--network", "none", "--entrypoint", "/bin/true", *machine.limit_options(), *limited]
     engine.run("run", *words, image, timeout=_PROBE_SECONDS)
+
+
+def _key(engine: Engine) -> str:
+    return f"{engine.name} {engine.version} {_boot_id()}"
 
 
 def _boot_id() -> str:

@@ -25,7 +25,8 @@ def observe(engine: Engine, infrastructure: str) -> seen.Seen:
         networks = pool.submit(list_networks, engine)
     found = networks.result()
     own = tuple(item for item in found if item.labels.get(seen.INFRASTRUCTURE) == infrastructure)
-    return seen.Seen(tuple(hosts.result()), own, tuple(volumes.result()), tuple(found))
+    kept = tuple(volumes.result())
+    return seen.Seen(tuple(seen.with_sizes(hosts.result(), kept)), own, kept, tuple(found))
 
 
 def list_hosts(engine: Engine, infrastructure: str | None = None) -> list[Host]:
@@ -83,6 +84,12 @@ def create_volume(engine: Engine, name: str, labels: Mapping[str, str]) -> None:
 def start_host(engine: Engine, name: str) -> None:
     """Start a host that is stopped; one that runs already is fine."""
     engine.run("start", name)
+
+
+def limit_host(engine: Engine, name: str, cpus: float, memory: int) -> None:
+    """Set what a running host may use, memory in bytes (0 = leave it); twice the memory with swap, as at its start."""
+    words = ["--memory", str(memory), "--memory-swap", str(2 * memory)] if memory else []
+    engine.run("update", "--cpus", f"{cpus:g}", *words, name)
 
 
 def stop_hosts(engine: Engine, names: Iterable[str]) -> None:

@@ -132,7 +132,7 @@ def design_hosts(
     by_node = {group.node: group for group in groups}
     result = []
     for slot in slots:
-        group = by_node[slot.node]
+        group = slot.sized(by_node[slot.node])
         addresses = []
         for place in _places_of(group, around.places):
             fixed = group.addresses.get(place.network.name, "") if group.count == 1 else ""
@@ -177,6 +177,11 @@ def design_warnings(groups: Iterable[Group], cpu_count: int) -> list[str]:
     return result
 
 
+def cpus_of(group: Group, cpu_count: int) -> float:
+    """Return how many CPUs a host of a group gets on this machine."""
+    return _plain(min(group.cpus or 1, cpu_count))
+
+
 def _host(
     infrastructure: str,
     group: Group,
@@ -197,7 +202,7 @@ def _host(
         addresses=tuple((place.engine_name, address) for place, address in addresses),
         mounts=tuple(mounts),
         ports=tuple(_publish(group, around)),
-        cpus=_plain(min(group.cpus or 1, around.cpu_count)),
+        cpus=cpus_of(group, around.cpu_count),
         memory=group.memory,
         shares=group.shares,
         public_ip=(outside + inside)[0] if group.public else None,

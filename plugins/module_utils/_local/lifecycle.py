@@ -18,6 +18,7 @@ from .create import in_parallel
 from .engine import Engine
 from .remove import destroy, names_of
 from .request import Request
+from .resize import limit_again
 
 
 def absent(engine: Engine, request: Request) -> Outcome:
@@ -69,7 +70,12 @@ def rebooted(engine: Engine, request: Request) -> Outcome:
     outcome.after += [f"host {name}: restarted" for name in outcome.rebooted]
     if running and not request.check:
         say(f"restarting hosts: {len(running)}")
-        failed = in_parallel(lambda host: api.restart_host(engine, host.name), running)
+
+        def restart(host: Host) -> None:
+            api.restart_host(engine, host.name)
+            limit_again(engine, host)
+
+        failed = in_parallel(restart, running)
         if failed:
             raise HostsError("; ".join(f"Host {host.name} does not restart: {why}" for host, why in failed) + ".")
         wait_for_hosts(engine, request, running, new=outcome.rebooted)
@@ -82,7 +88,12 @@ def start_hosts(engine: Engine, asleep: Sequence[Host]) -> list[str]:
         return []
     say(f"starting hosts: {len(asleep)}")
     warning = machine.make_room_for(len(api.list_hosts(engine)))
-    failed = in_parallel(lambda host: api.start_host(engine, host.name), asleep)
+
+    def start(host: Host) -> None:
+        api.start_host(engine, host.name)
+        limit_again(engine, host)
+
+    failed = in_parallel(start, asleep)
     if failed:
         raise HostsError("; ".join(f"Host {host.name} does not start: {reason}" for host, reason in failed) + ".")
     return [warning] if warning else []
@@ -115,7 +126,7 @@ def wait_for_hosts(engine: Engine, request: Request, hosts: Iterable[Host], new:
 def lines(observed: seen.Seen, hosts: Iterable[Host]) -> list[str]:
     """Return the lines of a diff for `hosts` and for the observed networks and volumes."""
     networks = {item.name: ", ".join(item.subnets) for item in observed.networks}
-    volumes = {item.name: "" for item in observed.volumes if seen.LAST not in item.labels}
+    volumes = {item.name: "" for item in observed.volumes if not item.is_memory}
     return [*map(host_line, hosts), *resource_lines("network", networks), *resource_lines("volume", volumes)]
 
 

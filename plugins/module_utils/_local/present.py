@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .._hosts.model import RUNNING, Group, Host
+from .._hosts.model import RUNNING, Group, Host, group_of
 from .._hosts.plan import Plan, make_plan
 from .._hosts.progress import say
 from .._hosts.result import Outcome, instances
@@ -23,6 +23,7 @@ from .lifecycle import lines, start_hosts, wait_for_hosts
 from .places import choose_places, make_places
 from .remove import delete_hosts, remove_volumes, stale_volumes
 from .request import Request
+from .resize import Resize, find_resizes, resize_hosts
 from .storage import check_volumes, storage_warnings
 
 
@@ -50,9 +51,10 @@ class _Run:
         images = {node: Image("", self.request.user or login_user(wish)) for node, wish in wishes.items()}
         new = self._design(places, images)
         other_key = hosts_with_other_key(self.engine, self.plan.keep, self.request.public_key)
+        resized = self._resizes(self.plan.keep)
         asleep = [host for host in self.plan.keep if host.state != RUNNING]
-        self._tell(places, new, [host.name for host in new], asleep, other_key)
-        self.outcome.instances = instances([*self.plan.keep, *(host.as_host() for host in new)], self.outcome.created)
+        self._tell(places, new, [host.name for host in new], asleep, other_key, resized)
+        self.outcome.instances = instances([*_resized(self.plan.keep, resized), *(host.as_host() for host in new)], self.outcome.created)
         return self.outcome
 
     def apply(self) -> Outcome:
@@ -68,12 +70,22 @@ class _Run:
         asleep = [host for host in kept if host.state != RUNNING]
         self.outcome.warnings += start_hosts(engine, asleep)
         kept = [replace(host, state=RUNNING) for host in kept]
+        resized = self._resizes(kept)
+        self.outcome.warnings += resize_hosts(engine, request.infrastructure, resized)
+        kept = _resized(kept, resized)
         wait_for_hosts(engine, request, kept, new={*created, *(host.name for host in asleep)})
         other_key = hosts_with_other_key(engine, kept, request.public_key)
         change_key(engine, other_key, request.public_key)
-        self._tell(places, new, created, asleep, other_key)
+        self._tell(places, new, created, asleep, other_key, resized)
         self.outcome.instances = instances(kept, created)
         return self.outcome
+
+    def _resizes(self, hosts: Iterable[Host]) -> list[Resize]:
+        """The hosts, of those that were there before, that are wanted with another size."""
+        stayed = {host.id for host in self.plan.keep}
+        kept = [host for host in hosts if host.id in stayed]
+        groups = {host.id: group_of(self.request.groups, self.request.wanted, host.id, host.node) for host in kept}
+        return find_resizes(kept, groups, machine.cpu_count())
 
     @property
     def _doomed(self) -> list[Host]:
@@ -89,7 +101,18 @@ class _Run:
         return [group for group in self.request.groups if group.node in nodes]
 
     def _stale(self) -> list[str]:
-        return stale_volumes(self.observed, self._staying, [slot.id for slot in self.plan.create])
+        coming = [slot.id for slot in self.plan.create]
+        # A host that is made anew has the size that it is made with.
+        sizes = [
+            item.name
+            for item in self.observed.volumes
+            if seen.SIZE in item.labels and item.labels.get(seen.INSTANCE) in map(str, coming)
+        ]
+        return [*stale_volumes(self.observed, self._staying, coming), *sizes]
+
+    def _left(self) -> list[seen.SeenVolume]:
+        stale = self._stale()
+        return [item for item in self.observed.volumes if item.name not in stale]
 
     def _places(self) -> dict[str, Place]:
         used = {net.name for group in self.request.groups for net in networks_of(group, self.request.networks)}
@@ -140,7 +163,7 @@ class _Run:
         created = create_hosts(self.engine, self.request, new, limits)
         say(f"created, booting: {len(created)}")
         wanted = {*(host.name for host in self.plan.keep), *(host.name for host in new)}
-        found = api.list_hosts(self.engine, self.request.infrastructure)
+        found = seen.with_sizes(api.list_hosts(self.engine, self.request.infrastructure), self._left())
         return created, [host for host in found if host.name in wanted]
 
     def _tell(
@@ -150,6 +173,7 @@ class _Run:
         created: list[str],
         asleep: Iterable[Host],
         other_key: Iterable[Host],
+        resized: Iterable[Resize],
     ) -> None:
         """Fill in the outcome but its instances: the same for what was done and for what would be done."""
         outcome = self.outcome
@@ -162,6 +186,8 @@ class _Run:
             f"key of host {name}: another" for name in rekeyed
         ]
         outcome.after = self._lines_after(places, new) + [f"key of host {name}: public_key" for name in rekeyed]
+        outcome.before += [item.lines()[0] for item in resized]
+        outcome.after += [item.lines()[1] for item in resized]
         outcome.changed = sorted(outcome.before) != sorted(outcome.after)
 
     def _lines_after(self, places: dict[str, Place], new: list[NewHost]) -> list[str]:
@@ -171,8 +197,7 @@ class _Run:
             for place in places.values()
             if place.engine_name not in known
         ]
-        stale = self._stale()
-        volumes = {item.name: item for item in self.observed.volumes if item.name not in stale}
+        volumes = {item.name: item for item in self._left()}
         for host in new:
             volumes |= {
                 mount.volume: seen.SeenVolume(mount.volume) for mount in host.mounts if mount.labels is not None
@@ -181,3 +206,8 @@ class _Run:
         kept = [replace(host, state=RUNNING) for host in self.plan.keep]
         surplus = [] if self.request.purge else list(self.plan.surplus)
         return lines(future, [*kept, *surplus, *(replace(host.as_host(), state=RUNNING) for host in new)])
+
+
+def _resized(hosts: Iterable[Host], resizes: Iterable[Resize]) -> list[Host]:
+    changed = {item.host.id: item.changed.facts for item in resizes}
+    return [replace(host, facts=changed.get(host.id, host.facts)) for host in hosts]

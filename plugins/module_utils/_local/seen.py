@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._hosts.model import BROKEN, RUNNING, STOPPED, Host
@@ -20,6 +20,7 @@ NETWORK = "im_network"
 VOLUME = "im_volume"
 SHARE = "im_share"
 LAST = "im_last"
+SIZE = "im_size"
 
 _STATES = {"running": RUNNING, "restarting": RUNNING, "removing": BROKEN, "dead": BROKEN, "unknown": BROKEN}
 
@@ -39,6 +40,11 @@ class SeenVolume:
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_memory(self) -> bool:
+        """True for one that no host mounts: its labels remember something."""
+        return LAST in self.labels or SIZE in self.labels
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,21 @@ def read_docker_networks(answer: Iterable[Mapping[str, Any]]) -> list[SeenNetwor
 def read_volumes(answer: Iterable[Mapping[str, Any]]) -> list[SeenVolume]:
     """Return the volumes in the answer of `podman volume ls --format json` or `docker volume inspect`."""
     return [SeenVolume(item["Name"], item.get("Labels") or {}) for item in answer]
+
+
+def with_sizes(hosts: Iterable[Host], volumes: Iterable[SeenVolume]) -> list[Host]:
+    """Return hosts with the sizes that they got later, which volumes remember; such hosts are `resized`."""
+    sizes = {item.labels.get(INSTANCE): item.labels[SIZE] for item in volumes if SIZE in item.labels}
+    return [replace(host, facts={**host.facts, **_size(sizes.get(str(host.id), ""))}) for host in hosts]
+
+
+def _size(text: str) -> dict[str, Any]:
+    cpus, _slash, memory = text.partition("/")
+    try:
+        number = float(cpus)
+        return {"cpus": int(number) if number == int(number) else number, "memory": int(memory), "resized": True}
+    except ValueError:
+        return {}
 
 
 def read_facts(text: str | None) -> dict[str, Any]:

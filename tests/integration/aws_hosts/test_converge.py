@@ -143,6 +143,24 @@ def test_another_size_stops_changes_and_starts_the_host(world: World) -> None:
     assert not world.deploy(groups=bigger).changed
 
 
+def test_one_host_of_a_group_has_another_size(world: World) -> None:
+    """What it got stays with it, and the others of its group do not stop."""
+    world.deploy()
+    before = {item["InstanceId"]: item["InstanceType"] for item in world.instances()}
+    wanted = (Slot(0, "front"), Slot(1, "wn"), Slot(2, "wn", cpus=4, memory=8 * GIB, instance_type=""))
+    planned, done = world.deploy(wanted=wanted, check=True), world.deploy(wanted=wanted)
+    assert sorted(planned.after) == sorted(done.after)
+    sizes = {item["id"]: item["memory"] for item in done.instances}
+    assert sizes[2] >= 8 * GIB > sizes[1]
+    after = {item["InstanceId"]: item["InstanceType"] for item in world.instances()}
+    assert [key for key in before if before[key] != after[key]] == [done.instances[2]["cloud_id"]]
+    assert done.instances[2]["instance_type"] == after[done.instances[2]["cloud_id"]]
+    assert not world.deploy(wanted=wanted).changed
+    grown = (*wanted, Slot(3, "wn"), Slot(4, "wn", instance_type="m5.xlarge"))
+    assert [item["instance_type"] for item in world.deploy(wanted=grown).instances][4] == "m5.xlarge"
+    assert not world.deploy(wanted=grown).changed
+
+
 def test_ports_follow_the_template(world: World) -> None:
     world.deploy()
     opened = (replace(FRONT, ports=(Port("tcp", 22, 22, 22), Port("udp", 53, 53, 53))), WORKERS)

@@ -14,6 +14,8 @@ import pytest
 from .conftest import Cloud, group, ids, instances, podman
 
 pytestmark = pytest.mark.integration
+MIB = 1024**2
+OLD_LIMITS = "cpu/cpu.cfs_quota_us memory/memory.limit_in_bytes"
 
 
 def test_check_mode_tells_what_would_be_done_and_touches_nothing(cloud: Cloud) -> None:
@@ -71,6 +73,45 @@ def test_the_exact_list_decides(cloud: Cloud) -> None:
     assert ids(cloud.present(group("worker", 1), instances=wanted[1:])) == [7]
     assert ids(cloud.present(group("worker", 1), instances=[])) == []
     assert ids(cloud.present(group("worker", 1))) == [8]
+
+
+def test_another_size_is_given_to_a_running_host_and_kept(cloud: Cloud) -> None:
+    """Podman forgets it when a container stops, we do not."""
+    cloud.present(group("worker", 2, cpus=1, memory=512 * MIB))
+    booted = cloud.inside(f"{cloud.name}-worker-1", "cat", "/proc/1/stat").split()[21]
+    wanted = [{"id": 0, "node": "worker"}, {"id": 1, "node": "worker", "cpus": 0.5, "memory": 768 * MIB}]
+    planned = cloud.present(group("worker", 2, memory=512 * MIB), instances=wanted, _ansible_check_mode=True)
+    done = cloud.present(group("worker", 2, memory=512 * MIB), instances=wanted)
+    assert planned["changed"]
+    assert done["diff"] == planned["diff"]
+    assert instances(done) == instances(planned)
+    assert [(item["cpus"], item["memory"]) for item in instances(done)] == [(1, 512 * MIB), (0.5, 768 * MIB)]
+    assert cloud.inside(f"{cloud.name}-worker-1", "cat", "/proc/1/stat").split()[21] == booted
+    assert limits(cloud, 0) in (None, (1.0, 512 * MIB))
+    assert limits(cloud, 1) in (None, (0.5, 768 * MIB))
+    assert not cloud.present(group("worker", 2, memory=512 * MIB), instances=wanted)["changed"]
+    cloud.state("stopped")
+    assert [item["memory"] for item in instances(cloud.state("started"))] == [512 * MIB, 768 * MIB]
+    assert limits(cloud, 1) in (None, (0.5, 768 * MIB))
+    cloud.state("rebooted", hosts=["1"])
+    assert limits(cloud, 1) in (None, (0.5, 768 * MIB))
+    # The others follow their group; a host that is made anew has no size of its own any more.
+    cloud.present(group("worker", 2, memory=640 * MIB), instances=wanted)
+    assert limits(cloud, 0) in (None, (1.0, 640 * MIB))
+    podman("rm", "-f", "-t", "0", f"{cloud.name}-worker-1")
+    again = cloud.present(group("worker", 2, memory=640 * MIB))
+    assert [(item["cpus"], item["memory"]) for item in instances(again)] == [(1, 640 * MIB)] * 2
+    assert not cloud.present(group("worker", 2, memory=640 * MIB))["changed"]
+
+
+def limits(cloud: Cloud, number: int) -> tuple[float, int] | None:
+    """Return CPUs and memory of a worker as its kernel enforces them; None where this machine cannot limit them."""
+    name = f"{cloud.name}-worker-{number}"
+    files = "cpu.max memory.max" if cloud.inside(name, "ls", "/sys/fs/cgroup").find("cpu.max") >= 0 else OLD_LIMITS
+    quota, *period, memory = cloud.inside(name, "sh", "-c", f"cd /sys/fs/cgroup; cat {files}").split()
+    if not (quota.isdigit() and memory.isdigit()) or int(memory) > 2**60:
+        return None
+    return int(quota) / int(period[0] if period else 100000), int(memory)
 
 
 def test_stop_and_start_keep_addresses_and_the_names_a_host_knows(cloud: Cloud) -> None:
