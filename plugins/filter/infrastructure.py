@@ -21,6 +21,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._fetch.galaxy import 
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import secrets_of
 from ansible_collections.continuum.im.plugins.plugin_utils._project.write import read_clouds_of
 from ansible_collections.continuum.im.plugins.plugin_utils._result.outputs import output_values, summary
+from ansible_collections.continuum.im.plugins.plugin_utils._run.chosen import chosen_hosts, configures
 from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_files, inventory_hosts, ssh_config
 from ansible_collections.continuum.im.plugins.plugin_utils._run.hybrid import (
     hosts_by_cloud,
@@ -56,9 +57,24 @@ def plan(
     surplus: list[dict[str, Any]],
     steps: list[dict[str, Any]],
     everything: bool = False,
+    configure: Any = True,
 ) -> list[dict[str, Any]]:
-    """Return what is left to do; see `plan_hosts`."""
-    return plan_hosts(record, instances, surplus, steps, role_digest, everything, secrets_of(os.environ))
+    """Return what is left to do; see `plan_hosts`, and `chosen_hosts` for `configure`."""
+    chosen = chosen_hosts(configure, instances)
+    return plan_hosts(record, instances, surplus, steps, role_digest, everything, secrets_of(os.environ), chosen)
+
+
+def entries(
+    instances: list[dict[str, Any]],
+    surplus: list[dict[str, Any]],
+    steps: list[dict[str, Any]],
+    cloud: str,
+    key_file: str,
+    configure: Any = True,
+) -> list[dict[str, Any]]:
+    """Return the inventory; see `inventory_hosts`. A host in `configure` that is not there is refused here."""
+    chosen_hosts(configure, instances)
+    return inventory_hosts(instances, surplus, steps, cloud, key_file, configures(configure))
 
 
 def outputs(
@@ -109,7 +125,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file."""
         return {
-            "inventory_hosts": inventory_hosts,
+            "inventory_hosts": entries,
             "hosts_files": hosts_files,
             "ssh_config": ssh_config,
             "read_record": read_record,

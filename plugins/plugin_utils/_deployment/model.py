@@ -29,6 +29,7 @@ class Choices:
     `images` maps a group (or "*") to an image, `sizes` to an instance type or to `{cpus, memory}`; `instances` is the
     exact list of hosts, None to derive it from the counts. `confined` is whether foreign recipes run in a sandbox.
     `clouds` are the clouds when there are several; `cloud` is then the one that stands for all.
+    `host_sizes` are the sizes of single hosts of the exact list, by number.
     """
 
     infrastructure: str
@@ -38,6 +39,7 @@ class Choices:
     instances: tuple[tuple[int, str], ...] | None = None
     confined: bool = True
     clouds: tuple[str, ...] = ()
+    host_sizes: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def read_choices(variables: Mapping[str, Any], default_name: str, clouds: Iterab
         "images": lambda: {key: str(value) for key, value in read_given(variables.get("images"), "images").items()},
         "sizes": lambda: read_given(variables.get("sizes"), "sizes"),
         "instances": lambda: _instances(variables.get("instances")),
+        "host_sizes": lambda: host_sizes(variables.get("instances")),
         "confined": lambda: _truth("confined", variables.get("confined", True)),
     }
     found: dict[str, Any] = {}
@@ -147,12 +150,33 @@ def _size(size: dict[str, Any]) -> dict[str, Any]:
         raise ChoiceError.of(f"A size cannot be read: {error}.", "Write {cpus: 2, memory: 4 GiB}.") from None
 
 
+def host_sizes(value: Any) -> dict[int, dict[str, Any]]:
+    """Return the sizes of their own that hosts have in the list of all hosts, by number. Raises `ChoiceError`."""
+    found: dict[int, dict[str, Any]] = {}
+    try:
+        items = _listed(value)
+    except ChoiceError:
+        return {}  # `_instances` says so
+    for item in items if isinstance(items, (list, tuple)) else ():
+        if isinstance(item, dict) and str(item.get("id")).isdigit():
+            size = {name: item[name] for name in ("cpus", "memory") if item.get(name) is not None}
+            kind = item.get("instance_type")
+            found[int(item["id"])] = {**_size(size), **({"instance_type": str(kind)} if kind is not None else {})}
+    return {number: size for number, size in found.items() if size}
+
+
+def _listed(value: Any) -> Any:
+    """Return a list that may be given as text."""
+    if isinstance(value, str) and value:
+        return read_given('{"list": ' + value + "}", "instances").get("list")
+    return value
+
+
 def _instances(value: Any) -> tuple[tuple[int, str], ...] | None:
     if value in (None, ""):
         return None
-    hint = "Write [{id: 0, node: front}, {id: 1, node: wn}]."
-    if isinstance(value, str):
-        value = read_given('{"list": ' + value + "}", "instances").get("list")
+    hint = "Write [{id: 0, node: front}, {id: 1, node: wn, memory: 4 GiB}]."
+    value = _listed(value)
     try:
         found = tuple((int(item["id"]), str(item["node"])) for item in value)
     except (KeyError, TypeError, ValueError):

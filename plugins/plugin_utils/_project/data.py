@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._deployment.model import Deployment
+from .._deployment.model import Choices, Deployment
 from .._fetch.store import Fetched
 from .._parse.expressions import encode
 from .._parse.secret import Secret
@@ -24,7 +24,6 @@ def topology_data(deployment: Deployment, contents: Mapping[str, Fetched]) -> di
     `contents` are the fetched recipes by reference.
     """
     topology, choices = deployment.topology, deployment.choices
-    wanted = choices.instances
     return {
         "im_infrastructure": choices.infrastructure,
         "im_cloud": choices.cloud,
@@ -32,7 +31,7 @@ def topology_data(deployment: Deployment, contents: Mapping[str, Fetched]) -> di
         "im_key_file": deployment.key_file,
         "im_networks": [_network(network) for network in topology.networks],
         "im_groups": [_group(group) for group in topology.groups],
-        "im_instances_wanted": None if wanted is None else [{"id": number, "node": node} for number, node in wanted],
+        "im_instances_wanted": _wanted(choices),
         "im_steps": [_step(step, contents) for step in topology.steps],
         "im_outputs": encode(topology.outputs),
     }
@@ -42,6 +41,12 @@ def _clouds(deployment: Deployment) -> dict[str, Any]:
     """What the role for several clouds needs: the clouds, and which groups are whose."""
     clouds = deployment.choices.clouds
     return {"im_clouds": list(clouds), "im_placement": dict(deployment.placement)} if clouds else {}
+
+
+def _wanted(choices: Choices) -> list[dict[str, Any]] | None:
+    if choices.instances is None:
+        return None
+    return [{"id": number, "node": node, **choices.host_sizes.get(number, {})} for number, node in choices.instances]
 
 
 def _group(group: HostGroup) -> dict[str, Any]:

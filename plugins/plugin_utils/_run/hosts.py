@@ -25,16 +25,21 @@ _MOST_SOCKET_PATH = 88
 
 
 def inventory_hosts(
-    instances: list[Instance], surplus: list[Instance], steps: list[Step], cloud: str, key_file: str
+    instances: list[Instance],
+    surplus: list[Instance],
+    steps: list[Step],
+    cloud: str,
+    key_file: str,
+    configures: bool = True,
 ) -> list[dict[str, Any]]:
     """Return one entry a host, `{name, groups, im_node, ansible_host, ...}`, front ends first.
 
     `surplus` hosts are only in the group `im_surplus`. The first host that is running is in `im_first`: it keeps the
-    record. Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<node>`.
+    record, and without it, unless this run `configures`, nothing is configured. Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<node>`.
     """
     jumps = {item["name"]: item for item in (*instances, *surplus)}
     ordered = sorted(instances, key=lambda item: int(item["id"]))
-    keeper = next((item["name"] for item in ordered if is_reachable(item)), None)
+    keeper = next((item["name"] for item in ordered if configures and is_reachable(item)), None)
     result = []
     for item in ordered:
         groups = [item["node"], "im_hosts", "allnowindows"]

@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from .._parse.expressions import decode
@@ -49,6 +49,7 @@ def plan_hosts(
     role_digest: RoleDigest,
     everything: bool = False,
     secrets: Mapping[str, str] | None = None,
+    chosen: Collection[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one entry a host that has something to do: `{name, groups, roles, digests}`.
 
@@ -56,7 +57,7 @@ def plan_hosts(
     im_recipes for those that run foreign recipes.
     `roles`: the roles of this collection that run on the host, by their short names.
     `digests`: what to record when all went well. `everything` ignores the record, `secrets` are the secret inputs by
-    their environment variables.
+    their environment variables, `chosen` are the names of the hosts that may be configured: None = all.
     """
     names = _digest(record["salt"], "".join(text for _cloud, text in sorted(hosts_files(instances).items())))
     foreign = {NODE + step["node"] for step in steps if step.get("recipe")}
@@ -68,7 +69,11 @@ def plan_hosts(
             continue
         scene = Scene(instances, surplus, item, secrets=secrets or {}, by_group=by_group)
         wanted = _wanted(item, record, scene, steps, role_digest)
-        done = {} if everything or item.get("fresh") else record["hosts"].get(item["cloud_id"], {})
+        recorded = {} if item.get("fresh") else record["hosts"].get(item["cloud_id"], {})
+        done = {} if everything else recorded
+        if chosen is not None and item["name"] not in chosen:
+            result += _left_alone(item, recorded, names)
+            continue
         pending = [name for name in wanted if name != BASE and done.get(name) != wanted[name]]
         groups = [f"im_step_{group_word(name.removeprefix(NODE))}" for name in pending]
         if foreign.intersection(pending):
@@ -82,6 +87,13 @@ def plan_hosts(
             roles = [role.removeprefix(PREFIX) for role in roles if role.startswith(PREFIX)]
             result.append({"name": item["name"], "groups": groups, "roles": roles, "digests": {**wanted, NAMES: names}})
     return result
+
+
+def _left_alone(item: Instance, done: dict[str, str], names: str) -> list[dict[str, Any]]:
+    """A host that is not chosen learns the names of the others, once it is prepared; what it lacks it lacks later too."""
+    if BASE not in done or done.get(NAMES) == names:
+        return []
+    return [{"name": item["name"], "groups": ["im_informed"], "roles": [], "digests": {**done, NAMES: names}}]
 
 
 def new_record(

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model import Choices, deployment, read_choices
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ChoiceError, ContinuumError, TemplateError
 from ansible_collections.continuum.im.plugins.plugin_utils._parse import source
+from ansible_collections.continuum.im.plugins.plugin_utils._project.data import topology_data
 from ansible_collections.continuum.im.plugins.plugin_utils._topology.model import HostGroup, Topology
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, translate
 
@@ -33,6 +34,15 @@ def test_everything_chosen() -> None:
         instances='[{"id": 3, "node": "box"}]',
     )
     assert found == Choices("my-1", "aws", {"*": "x"}, {"box": "m5"}, ((3, "box"),))
+
+
+def test_single_hosts_may_have_sizes_of_their_own() -> None:
+    listed = [{"id": 0, "node": "box"}, {"id": 2, "node": "box", "cpus": 2, "memory": "4 GiB", "instance_type": ""}]
+    assert choices(instances=listed).host_sizes == {2: {"cpus": 2.0, "memory": 4 * 2**30, "instance_type": ""}}
+    with pytest.raises(ChoiceError, match="A size cannot be read"):
+        choices(instances=[{"id": 0, "node": "box", "memory": "much"}])
+    found = topology_data(deployment(TOPOLOGY, choices(instances=listed), "/k"), {})["im_instances_wanted"]
+    assert found == [listed[0], {"id": 2, "node": "box", "cpus": 2.0, "memory": 4 * 2**30, "instance_type": ""}]
 
 
 @pytest.mark.parametrize("name", ["A", "1a", "a_b", "a-", "x" * 41, "../x", "{{x}}"])

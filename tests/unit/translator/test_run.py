@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 import pytest
+from ansible_collections.continuum.im.plugins.plugin_utils._errors import ChoiceError
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.expressions import (
     Address,
     HostValue,
@@ -18,6 +19,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._parse.expressions im
     encode,
 )
 from ansible_collections.continuum.im.plugins.plugin_utils._result.outputs import output_values, summary
+from ansible_collections.continuum.im.plugins.plugin_utils._run.chosen import chosen_hosts, configures
 from ansible_collections.continuum.im.plugins.plugin_utils._run.evaluate import Scene, evaluate
 from ansible_collections.continuum.im.plugins.plugin_utils._run.hosts import hosts_files, inventory_hosts, ssh_config
 from ansible_collections.continuum.im.plugins.plugin_utils._run.plan import new_record, plan_hosts, read_record
@@ -118,6 +120,30 @@ def test_a_host_made_anew_runs_everything() -> None:
 def test_a_changed_role_runs_again() -> None:
     entries = plan_hosts(done(THREE), THREE, [], STEPS, lambda role: role + "changed")
     assert all("im_pending" in entry["groups"] for entry in entries)
+
+
+def test_a_run_may_configure_some_hosts_only() -> None:
+    """The others run nothing and their record says no more than is true; prepared ones learn new names."""
+    four = [*THREE, host(3)]
+    entries = plan_hosts(done(THREE), four, [], STEPS, str, everything=True, chosen=["t-wn-1"])
+    found = {entry["name"]: entry["groups"] for entry in entries}
+    assert found == {"t-front-0": ["im_informed"], "t-wn-1": ["im_step_worker", "im_pending"], "t-wn-2": ["im_informed"]}
+    record = new_record(done(THREE), four, entries, list(found))
+    later = {entry["name"]: entry["groups"] for entry in plan_hosts(record, four, [], STEPS, str)}
+    assert set(later) == {"t-front-0", "t-wn-3"}
+    assert later["t-front-0"] == ["im_step_lrms", "im_pending"]
+
+
+def test_which_hosts_a_run_configures() -> None:
+    assert [chosen_hosts(value, THREE) for value in (True, "yes", "")] == [None] * 3
+    assert [chosen_hosts(value, THREE) for value in (False, "False")] == [[], []]
+    assert chosen_hosts("vnode-1, 2,c2", THREE) == ["t-wn-1", "t-wn-2"]
+    assert chosen_hosts([0], THREE) == ["t-front-0"]
+    assert [configures(value) for value in (True, "1", [], "no", False)] == [True, True, True, False, False]
+    with pytest.raises(ChoiceError, match="There is no host '7' to configure"):
+        chosen_hosts([1, 7], THREE)
+    groups = [item["groups"] for item in inventory_hosts(THREE, [], STEPS, "local", "/k/id", configures=False)]
+    assert not any("im_first" in found for found in groups)
 
 
 def test_hosts_that_are_not_running_are_left_alone() -> None:
