@@ -118,8 +118,8 @@ class Slot:
 
     def sized(self, group: Group) -> Group:
         """Return its group, with the size of its own."""
-        names = ("cpus", "memory", "instance_type")
-        return replace(group, **{name: value for name, value in zip(names, self.size, strict=True) if value is not None})
+        own = {"cpus": self.cpus, "memory": self.memory, "instance_type": self.instance_type}
+        return replace(group, **{name: value for name, value in own.items() if value is not None})
 
 
 def group_of(groups: Iterable[Group], wanted: Iterable[Slot] | None, number: int, node: str) -> Group:

@@ -54,7 +54,8 @@ class _Run:
         resized = self._resizes(self.plan.keep)
         asleep = [host for host in self.plan.keep if host.state != RUNNING]
         self._tell(places, new, [host.name for host in new], asleep, other_key, resized)
-        self.outcome.instances = instances([*_resized(self.plan.keep, resized), *(host.as_host() for host in new)], self.outcome.created)
+        hosts = [*_resized(self.plan.keep, resized), *(host.as_host() for host in new)]
+        self.outcome.instances = instances(hosts, self.outcome.created)
         return self.outcome
 
     def apply(self) -> Outcome:

@@ -19,7 +19,7 @@ def configures(value: Any) -> bool:
 
 
 def chosen_hosts(value: Any, instances: list[Instance]) -> list[str] | None:
-    """Return the names of the hosts that a run configures, None for all. Raises `ChoiceError` for one that is not there.
+    """Return the names of the hosts that a run configures, None for all. Raises `ChoiceError` for an unknown one.
 
     A host is named by its name in the cloud, its own name, its full name, its id in the cloud or its number.
     """

@@ -35,7 +35,8 @@ def inventory_hosts(
     """Return one entry a host, `{name, groups, im_node, ansible_host, ...}`, front ends first.
 
     `surplus` hosts are only in the group `im_surplus`. The first host that is running is in `im_first`: it keeps the
-    record, and without it, unless this run `configures`, nothing is configured. Hosts that run a step of the phase leave for a group of the surplus are in `im_leave_<node>`.
+    record; without it, unless this run `configures`, nothing is configured. Hosts that run a step of the phase leave
+    for a group of the surplus are in `im_leave_<node>`.
     """
     jumps = {item["name"]: item for item in (*instances, *surplus)}
     ordered = sorted(instances, key=lambda item: int(item["id"]))

@@ -90,7 +90,7 @@ def plan_hosts(
 
 
 def _left_alone(item: Instance, done: dict[str, str], names: str) -> list[dict[str, Any]]:
-    """A host that is not chosen learns the names of the others, once it is prepared; what it lacks it lacks later too."""
+    """A host that is not chosen learns the names of the others, once it is prepared. What it lacks comes later."""
     if BASE not in done or done.get(NAMES) == names:
         return []
     return [{"name": item["name"], "groups": ["im_informed"], "roles": [], "digests": {**done, NAMES: names}}]
