@@ -118,8 +118,12 @@ class Slot:
 
     def sized(self, group: Group) -> Group:
         """Return its group, with the size of its own."""
-        own = {"cpus": self.cpus, "memory": self.memory, "instance_type": self.instance_type}
-        return replace(group, **{name: value for name, value in own.items() if value is not None})
+        return replace(
+            group,
+            cpus=group.cpus if self.cpus is None else self.cpus,
+            memory=group.memory if self.memory is None else self.memory,
+            instance_type=group.instance_type if self.instance_type is None else self.instance_type,
+        )
 
 
 def group_of(groups: Iterable[Group], wanted: Iterable[Slot] | None, number: int, node: str) -> Group:

@@ -107,7 +107,7 @@ class _Run:
         sizes = [
             item.name
             for item in self.observed.volumes
-            if seen.SIZE in item.labels and item.labels.get(seen.INSTANCE) in map(str, coming)
+            if seen.SIZE in item.labels and item.labels.get(seen.INSTANCE, "") in map(str, coming)
         ]
         return [*stale_volumes(self.observed, self._staying, coming), *sizes]
 

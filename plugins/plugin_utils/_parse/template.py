@@ -105,8 +105,9 @@ def _check_properties(resolver: Resolver) -> None:
     """Evaluate every property and capability property once, and compare what is known with its declaration."""
     for node in resolver.nodes.values():
         schemas = resolver.library.merged("node_types", node.type, "properties")
+        written = node.template.get("properties")
         for name, schema in schemas.items():
-            given = name in (node.template.get("properties") or {})
+            given = isinstance(written, dict) and name in written
             if given or name in node.properties:
                 _check_value(resolver, node, resolver.property_of(node, name), schema, ("properties", name))
             elif schema.get("required", True) and "default" not in schema and not _optional(schema):
