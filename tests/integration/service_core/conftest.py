@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +161,3 @@ def home(tmp_path: Path) -> Path:
     found = tmp_path / "home"
     found.mkdir()
     return found
-
-
-@pytest.fixture
-def dummy(home: Path) -> Iterator[Service]:
-    """A service on the simulated cloud, not started yet."""
-    found = Service(home, dummy_cloud=True)
-    yield found
-    found.stop()

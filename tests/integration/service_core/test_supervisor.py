@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from service.operations.credentials import VaultClient, offer_credentials
@@ -29,24 +30,47 @@ def hosts(service: Service, infrastructure_id: str) -> list[int]:
     return [host["instance"] for host in DummyCloud(service.config.home).hosts(f"im-{infrastructure_id}")]
 
 
+@pytest.fixture(scope="module")
+def dummy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on the simulated cloud that runs. Starting one takes seconds: tests share it."""
+    yield from started(tmp_path_factory, dummy_cloud=True)
+
+
+@pytest.fixture(scope="module")
+def shared_slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    yield from started(tmp_path_factory, dummy_cloud=True, dummy_delay=1.5)
+
+
 @pytest.fixture
-def slow(home: Path) -> Iterator[Service]:
+def slow(shared_slow: Service) -> Service:
     """Each host takes seconds: there is time to kill something."""
-    found = Service(home, dummy_cloud=True, dummy_delay=1.5)
-    yield found
-    found.stop()
+    if shared_slow.supervisor is None or shared_slow.supervisor.poll() is not None:
+        shared_slow.start()
+    return shared_slow
 
 
 @pytest.fixture
-def never(home: Path) -> Iterator[Service]:
+def two_slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """As that, with two workers."""
+    yield from started(tmp_path_factory, dummy_cloud=True, dummy_delay=1.5, workers=2)
+
+
+@pytest.fixture(scope="module")
+def never(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Configurations never end."""
-    found = Service(home, dummy_cloud=True, dummy_outcome="never")
-    yield found
-    found.stop()
+    yield from started(tmp_path_factory, dummy_cloud=True, dummy_outcome="never", max_attempts=2)
+
+
+def started(folders: pytest.TempPathFactory, **settings: Any) -> Iterator[Service]:
+    found = Service(folders.mktemp("home"), **settings)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
 
 
 def test_from_create_to_delete(dummy: Service) -> None:
-    dummy.start()
     found = dummy.create(2)
     dummy.settled(found)
     assert dummy.states(found) == {0: "configured", 1: "configured"}
@@ -66,7 +90,6 @@ def test_from_create_to_delete(dummy: Service) -> None:
 
 
 def test_counts_of_the_template_are_enough(dummy: Service) -> None:
-    dummy.start()
     found = dummy.create(0, wanted=None)
     dummy.settled(found)
     assert dummy.states(found) == {0: "configured"}
@@ -74,7 +97,6 @@ def test_counts_of_the_template_are_enough(dummy: Service) -> None:
 
 @pytest.mark.parametrize("victim", ["worker", "leash.py", "service.operations.dummy"])
 def test_what_dies_in_a_run_is_repeated(slow: Service, victim: str) -> None:
-    slow.start()
     found = slow.create(2)
     until(lambda: len(hosts(slow, found)) == 1)
     slow.kill(victim)
@@ -86,7 +108,6 @@ def test_what_dies_in_a_run_is_repeated(slow: Service, victim: str) -> None:
 
 
 def test_the_supervisor_dies_in_a_run(slow: Service) -> None:
-    slow.start()
     found = slow.create(2)
     until(lambda: len(hosts(slow, found)) == 1)
     assert slow.supervisor is not None
@@ -99,11 +120,9 @@ def test_the_supervisor_dies_in_a_run(slow: Service) -> None:
     assert hosts(slow, found) == [0, 1]
 
 
-def test_a_run_that_goes_on_in_silence_ends_before_another_begins(slow: Service) -> None:
+def test_a_run_that_goes_on_in_silence_ends_before_another_begins(two_slow: Service) -> None:
     """The worker is frozen, its lease runs out; another one takes over. Thawed, the first one may write nothing."""
-    slow.environment["CONTINUUM_WORKERS"] = "2"
-    slow.config = type(slow.config).load(slow.environment)
-    slow.start()
+    slow = two_slow
     found = slow.create(3)
     until(lambda: len(hosts(slow, found)) == 1)
     (operation,) = slow.operations(found)
@@ -118,7 +137,6 @@ def test_a_run_that_goes_on_in_silence_ends_before_another_begins(slow: Service)
 
 
 def test_sigterm_ends_all_and_the_next_start_goes_on(slow: Service) -> None:
-    slow.start()
     found = slow.create(3)
     until(lambda: len(hosts(slow, found)) == 1)
     assert slow.supervisor is not None
@@ -133,7 +151,6 @@ def test_sigterm_ends_all_and_the_next_start_goes_on(slow: Service) -> None:
 
 
 def test_delete_overtakes(never: Service) -> None:
-    never.start()
     found = never.create(1)
     never.ask(found, "reconfigure")
     until(lambda: hosts(never, found) == [0])
@@ -161,20 +178,15 @@ def test_what_takes_too_long_is_stopped_and_fails(home: Path) -> None:
         service.stop()
 
 
-def test_runs_that_are_lost_again_and_again_fail_clearly(home: Path) -> None:
-    service = Service(home, dummy_cloud=True, dummy_outcome="never", max_attempts=2)
-    try:
-        service.start()
-        found = service.create(1)
-        for attempt in (1, 2):
-            until(lambda attempt=attempt: service.operations(found)[0].attempts == attempt)
-            service.kill("service.operations.dummy")
-        (operation,) = service.settled(found)
-        assert operation.state == "failed"
-        assert operation.reason.startswith("It was begun 2 times and lost each time")
-        assert service.read(found).failure == operation.reason
-    finally:
-        service.stop()
+def test_runs_that_are_lost_again_and_again_fail_clearly(never: Service) -> None:
+    found = never.create(1)
+    for attempt in (1, 2):
+        until(lambda attempt=attempt: never.operations(found)[0].attempts == attempt)
+        never.kill("service.operations.dummy")
+    (operation,) = never.settled(found)
+    assert operation.state == "failed"
+    assert operation.reason.startswith("It was begun 2 times and lost each time")
+    assert never.read(found).failure == operation.reason
 
 
 def test_a_failure_is_one_sentence(home: Path) -> None:
@@ -192,7 +204,6 @@ def test_a_failure_is_one_sentence(home: Path) -> None:
 
 
 def test_operations_wait_for_their_credentials(dummy: Service) -> None:
-    dummy.start()
     found = dummy.create(1, cloud_id="aws")
     until(lambda: dummy.operations(found)[0].reason == WAITS_FOR_CREDENTIALS)
     offer_credentials(dummy.engine, dummy.config, found, {"AWS_SECRET_ACCESS_KEY": "hush-hush-hush"})
@@ -206,14 +217,12 @@ def test_operations_wait_for_their_credentials(dummy: Service) -> None:
 
 
 def test_one_service_a_home(dummy: Service) -> None:
-    dummy.start()
     second = dummy.spawn()
     assert second.wait(LONG) == 2
     assert "Another service runs with the home" in dummy.log()
 
 
 def test_workers_that_die_are_started_again(dummy: Service) -> None:
-    dummy.start()
     (before,) = dummy.processes("worker")
     dummy.kill("worker")
     until(lambda: [item.pid for item in dummy.processes("worker")] not in ([], [before.pid]))
@@ -222,7 +231,7 @@ def test_workers_that_die_are_started_again(dummy: Service) -> None:
 
 
 def test_a_short_fault_run(tmp_path: Path) -> None:
-    figures = FaultRun(tmp_path / "home", "dummy", 4, seconds=30, pause=2, seed=7, quiet=300).run()
+    figures = FaultRun(tmp_path / "home", "dummy", 4, seconds=15, pause=1, seed=7, quiet=300).run()
     assert figures.good, figures
     assert sum(figures.killed.values()) >= 3
 
