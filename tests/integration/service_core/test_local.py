@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from service.db.engine import read_scope, session_scope
@@ -73,22 +72,27 @@ def containers(name: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
 
 
-@pytest.fixture
-def local(home: Path) -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service on the local cloud; what it made is removed, whatever happens."""
-    found = Service(home)
+    found = Service(tmp_path_factory.mktemp("home"))
     try:
         found.start()
         yield found
     finally:
         found.stop()
         for name in found.names:
-            left = containers(name)
-            if left:
-                subprocess.run(["podman", "rm", "-f", *left], capture_output=True, timeout=120, check=False)
-            networks = ["podman", "network", "ls", "-q", "--filter", f"label=im_infrastructure={name}"]
-            for network in subprocess.run(networks, capture_output=True, text=True, check=False).stdout.split():
-                subprocess.run(["podman", "network", "rm", "-f", network], capture_output=True, check=False)
+            remove(name)
+
+
+def remove(name: str) -> None:
+    """Remove what a test has left."""
+    left = containers(name)
+    if left:
+        subprocess.run(["podman", "rm", "-f", *left], capture_output=True, timeout=120, check=False)
+    networks = ["podman", "network", "ls", "-q", "--filter", f"label=im_infrastructure={name}"]
+    for network in subprocess.run(networks, capture_output=True, text=True, check=False).stdout.split():
+        subprocess.run(["podman", "network", "rm", "-f", network], capture_output=True, check=False)
 
 
 def test_a_life_with_secrets(local: Service) -> None:
