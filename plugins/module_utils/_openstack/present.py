@@ -1,0 +1,248 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""state=present: converges an infrastructure on OpenStack to what is wanted, or in check mode only tells how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from .._hosts.changes import Changes
+from .._hosts.model import RUNNING, STOPPED, Group, Host
+from .._hosts.plan import Plan, make_plan
+from .._hosts.progress import say
+from .._hosts.result import Outcome, instances
+from .._hosts.ways import with_jumps
+from . import disks, flavors, images, kinds
+from .absent import Removal
+from .addresses import FloatingIps
+from .cloud import Cloud
+from .disks import Disks
+from .firewall import Firewall
+from .flavors import Size
+from .images import Image
+from .keys import Key
+from .kinds import Resource
+from .launch import Launcher, Recipe, planned_host
+from .layout import Layout
+from .lifecycle import wake
+from .needs import needs_of
+from .network import Builder, Networks
+from .ports import Ports
+from .quota import check_quota, compute_limits
+from .request import Request
+from .resize import Resizer
+from .seen import Seen, observe
+from .spread import Spread
+from .waiting import observed_again, wait_for_hosts, wait_for_status
+
+
+def present(cloud: Cloud, request: Request) -> Outcome:
+    """Converge the hosts, or in check mode tell what that would do; raises HostsError."""
+    return Convergence(cloud, request, observe(cloud, request.infrastructure)).run()
+
+
+class Convergence:
+    """One run: what is there, what is wanted, what comes out. In check mode the same code only tells."""
+
+    def __init__(self, cloud: Cloud, request: Request, seen: Seen) -> None:
+        self._cloud, self._request, self._all = cloud, request, seen
+        self._changes = Changes(request.check)
+        self._outcome = Outcome()
+        self._plan: Plan = make_plan(request.groups, seen.hosts, request.wanted, max(seen.last, request.last_id))
+        self._doomed = [*self._plan.broken, *(self._plan.surplus if request.purge else ())]
+        self._seen = seen.without(self._doomed)
+        self._layout = Layout(request, self._seen, cloud.site.project)
+        self._builder = Builder(cloud, self._seen, self._changes)
+        self._key = Key(cloud, request, seen, self._changes)
+        self._networks = Networks(self._builder, self._layout, request.dns_servers)
+        self._firewall = Firewall(self._builder, request, self._layout)
+        self._ports = Ports(self._builder, request, self._layout, self._networks, self._firewall)
+        self._disks = Disks(self._builder, request)
+        self._resizer = Resizer(cloud, request, self._plan.keep)
+        self._images: dict[str, Image] = {}
+        self._sizes: dict[str, Size] = {}
+        self._limits: Mapping[str, Any] = {}
+
+    def run(self) -> Outcome:
+        """Do it. Everything that can be refused is refused before anything is made."""
+        self._key.check()
+        self._layout.check()
+        self._choose()
+        self._key.build()
+        self._networks.build()
+        self._firewall.build()
+        recipes = self._recipes()
+        self._remove()
+        new, ports = self._prepare(recipes)
+        addresses = FloatingIps(self._builder, self._request, self._layout)
+        addresses.build([*self._plan.keep, *new])
+        new = self._create(recipes, new, ports)
+        self._ports.converge(self._plan.keep)
+        woken = self._wake()
+        self._tidy()
+        kept = list(self._plan.keep)
+        if not self._request.check:
+            kept, new = self._settle(new, woken)
+        self._tell(kept, new)
+        return self._outcome
+
+    @property
+    def _growing(self) -> list[Group]:
+        nodes = {slot.node for slot in self._plan.create}
+        return [group for group in self._request.groups if group.node in nodes]
+
+    def _choose(self) -> None:
+        """Image and flavor of each group that grows or is resized, with the reasons; and whether the quota allows it.
+
+        Raises HostsError.
+        """
+        growing, changed = self._growing, self._resizer.groups
+        wanted = [group for group in self._request.groups if group in growing or group in changed]
+        there = images.list_images(self._cloud) if growing else []
+        for group in growing:
+            self._images[group.node] = images.find_image(self._cloud, group, self._request.user, there)
+        options = flavors.list_flavors(self._cloud, wanted) if wanted else []
+        for group in wanted:
+            image = self._images.get(group.node)
+            least = (image.least_disk, image.least_memory) if image else (0, 0)
+            self._sizes[group.node] = flavors.find_size(self._cloud, group, options, *least)
+        self._disks.check(growing, self._roots)
+        if wanted:
+            self._limits = compute_limits(self._cloud)
+            grown = needs_of(self._request, self._seen, self._layout, self._plan.create, self._sizes, self._roots)
+            freed = Counter({"hosts": len(self._doomed)})
+            for host in self._doomed:
+                freed += Counter({"vCPU": int(host.facts["cpus"]), "MiB of memory": host.facts["memory"] // 1024**2})
+            check_quota(self._cloud, self._limits, grown, freed)
+        reasons = [image.why for image in self._images.values()] + [size.why for size in self._sizes.values()]
+        for why in dict.fromkeys(reasons):
+            say(why)
+            self._outcome.choices.append(why)
+
+    @property
+    def _roots(self) -> dict[str, int]:
+        """The GiB of root disks from cinder by group."""
+        growing = [group for group in self._growing if group.node in self._images]
+        return {
+            group.node: disks.root_size(group, self._images[group.node], self._sizes[group.node]) for group in growing
+        }
+
+    def _recipes(self) -> dict[str, Recipe]:
+        spread, roots = Spread(self._builder, self._limits), self._roots
+        return {
+            group.node: Recipe(
+                self._images[group.node], self._sizes[group.node], roots[group.node], spread.group_for(group)
+            )
+            for group in self._growing
+        }
+
+    def _remove(self) -> None:
+        if self._doomed:
+            self._firewall.remember(max(host.id for host in self._doomed))
+        for host in self._doomed:
+            self._changes.remove(self._line(host, host.state), lambda: None)
+        if self._doomed:
+            removal = Removal(self._cloud, self._request.infrastructure, self._request.timeout)
+            self._changes.do(lambda: removal.hosts(self._all, self._doomed))
+        self._outcome.deleted = [host.name for host in self._doomed]
+
+    def _prepare(self, recipes: Mapping[str, Recipe]) -> tuple[list[Host], dict[int, list[Resource]]]:
+        """The ports of the new hosts; in check mode the hosts as they will be."""
+        ports: dict[int, list[Resource]] = {}
+        if self._plan.create:
+            self._changes.do(lambda: ports.update(self._ports.make(self._plan.create)))
+        planned = [planned_host(self._request, slot, recipes[slot.node], ports) for slot in self._plan.create]
+        for host in planned:
+            self._changes.add(self._line(host, RUNNING), lambda: None)
+        self._outcome.created = [host.name for host in planned]
+        return planned, ports
+
+    def _create(
+        self, recipes: Mapping[str, Recipe], planned: Sequence[Host], ports: Mapping[int, Sequence[Resource]]
+    ) -> list[Host]:
+        """The new hosts, several at a time; in check mode as they will be."""
+        if not planned or self._request.check:
+            return list(planned)
+        slots = self._plan.create
+        say(f"creating hosts: {len(slots)}")
+        volumes = self._disks.make(slots, self._roots, self._images)
+        launcher = Launcher(self._cloud, self._request, self._layout, self._key.name, self._key.mark)
+        # The number is written down first: should all go wrong from here, it is not used again.
+        self._firewall.remember(max(slot.id for slot in slots))
+        ids = self._cloud.each(
+            lambda slot: launcher.launch(slot, recipes[slot.node], ports[slot.id], volumes[slot.id]), slots
+        )
+        return [replace(host, cloud_id=number) for host, number in zip(planned, ids, strict=True)]
+
+    def _wake(self) -> list[str]:
+        """Resize and start hosts that stay; return the ids of those that start."""
+        resized = self._resizer.apply(self._changes, self._sizes, self._line)
+        asleep = [host for host in self._plan.keep if host.state == STOPPED]
+        for host in self._plan.keep:
+            if host in asleep and host.id not in resized:
+                self._changes.alter(self._line(host, STOPPED), self._line(host, RUNNING), lambda: None)
+            elif host.id not in resized:
+                self._changes.keep(self._line(host, host.state))
+        if asleep:
+            self._changes.do(partial(self._start, asleep))
+        self._outcome.started = [host.name for host in asleep]
+        return [host.cloud_id for host in self._plan.keep if host in asleep or host.id in resized]
+
+    def _start(self, asleep: Sequence[Host]) -> None:
+        moving = [host.cloud_id for host in asleep if host.facts["task"]]
+        if moving:
+            self._wait(moving, ("SHUTOFF", "ACTIVE"))
+        wake(self._cloud, asleep)
+
+    def _tidy(self) -> None:
+        """Remove what no group needs any more, and what runs that were killed left."""
+        if not self._request.purge:
+            return
+        numbers = [host.id for host in self._plan.keep] + [slot.id for slot in self._plan.create]
+        self._ports.tidy(numbers)
+        self._disks.tidy(numbers)
+        used = {number for port in self._seen.all(kinds.PORTS) for number in port.get("security_groups") or []}
+        self._firewall.tidy(used)
+
+    def _settle(self, new: Sequence[Host], woken: Sequence[str]) -> tuple[list[Host], list[Host]]:
+        """Wait until all wanted hosts run and answer; return them as they are then."""
+        pending = [host.cloud_id for host in self._plan.keep if self._is_pending(host)]
+        booted = sorted({*(host.cloud_id for host in new), *woken, *pending})
+        if booted:
+            say(f"booting: {len(booted)}")
+            self._wait(booted, ("ACTIVE",))
+        changed = booted or self._changes.changed
+        found = observed_again(self._cloud, self._request.infrastructure) if changed else list(self._plan.keep)
+        wanted = {host.cloud_id for host in (*self._plan.keep, *new)}
+        hosts = with_jumps([replace(host, state=RUNNING) for host in found if host.cloud_id in wanted])
+        fresh = {host.cloud_id for host in new}
+        restarted = {host.name for host in hosts if host.cloud_id in fresh or host.cloud_id in booted}
+        wait_for_hosts(self._request, hosts, restarted)
+        kept = [host for host in hosts if host.cloud_id not in fresh]
+        return kept, [host for host in hosts if host.cloud_id in fresh]
+
+    @staticmethod
+    def _is_pending(host: Host) -> bool:
+        return host.state == RUNNING and (host.facts["status"] != "ACTIVE" or bool(host.facts["task"]))
+
+    def _wait(self, ids: Sequence[str], wanted: Sequence[str]) -> None:
+        wait_for_status(self._cloud, self._request.infrastructure, ids, wanted, self._request.timeout)
+
+    def _tell(self, kept: Iterable[Host], new: Iterable[Host]) -> None:
+        outcome, changes = self._outcome, self._changes
+        surplus = () if self._request.purge else self._plan.surplus
+        for host in surplus:
+            changes.keep(self._line(host, host.state))
+        outcome.surplus = instances(surplus)
+        hosts = [*kept, *new]
+        outcome.instances = instances(with_jumps(hosts) if self._request.check else hosts, outcome.created)
+        outcome.before, outcome.after, outcome.changed = changes.before, changes.after, changes.changed
+
+    @staticmethod
+    def _line(host: Host, state: str) -> str:
+        return f"host {host.name} ({host.node}): {state}"
