@@ -10,14 +10,13 @@ answers must not be endless, and users may not send the service to addresses tha
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
-import socket
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from ansible_collections.continuum.im.plugins.module_utils._hosts.reach import Reach
 
 from ..config import Config
 from ..errors import ServiceError
@@ -30,6 +29,7 @@ _OPTIONAL = "optional"
 _MOST_VAULTS = 3
 _LONGEST = 1_000_000
 _TIMEOUTS = (5, 10)
+_OR = ", or CONTINUUM_VAULT_HOSTS"
 _DISABLED = ("0", "false", "no", "off")
 
 
@@ -189,26 +189,12 @@ def _address(host: str, config: Config) -> str:
     if not name or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
         raise VaultError("The 'host' of a Vault record is for example https://vault.example.org:8200.")
     if text not in {item.rstrip("/") for item in (config.vault_url, *config.vault_hosts)}:
-        _check_public(parts.scheme, name)
+        # Whoever names a host makes this machine call it: only such as everybody could call.
+        problem = Reach().problem(text)
+        if problem:
+            name = name[:100]
+            raise VaultError(f"The Vault {name} {problem}{'' if problem.endswith('found') else _OR}.")
     return text
-
-
-def _check_public(scheme: str, name: str) -> None:
-    """Whoever names a host makes this machine call it: only such as everybody could call."""
-    try:
-        found = {str(item[4][0]) for item in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError):
-        raise VaultError(f"The Vault {name[:100]} cannot be found.") from None
-    if scheme != "https" or not all(map(_is_public, found)):
-        raise VaultError(
-            f"The Vault {name[:100]} is not asked: it needs https and a public address, or CONTINUUM_VAULT_HOSTS."
-        )
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    plain = getattr(found, "ipv4_mapped", None) or found
-    return plain.is_global and not plain.is_multicast
 
 
 def _path(record: Record, entity: str) -> str:
