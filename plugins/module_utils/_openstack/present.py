@@ -206,7 +206,9 @@ class Convergence:
         numbers = [host.id for host in self._plan.keep] + [slot.id for slot in self._plan.create]
         self._ports.tidy(numbers)
         self._disks.tidy(numbers)
-        used = {number for port in self._seen.all(kinds.PORTS) for number in port.get("security_groups") or []}
+        hosts = {"", *(host.cloud_id for host in self._plan.keep)}
+        others = [port for port in self._seen.all(kinds.PORTS) if str(port.get("device_id") or "") not in hosts]
+        used = {number for port in others for number in port.get("security_groups") or []}
         self._firewall.tidy(used)
 
     def _settle(self, new: Sequence[Host], woken: Sequence[str]) -> tuple[list[Host], list[Host]]:
