@@ -22,8 +22,8 @@ MIB = 1024**2
 # From here on a list of flavors has their extra specs.
 _WITH_SPECS = (2, 61)
 # What a vCPU, a GiB of memory, a GPU and a GiB of disk are worth. A root disk from cinder costs a little more.
-_CPU, _MEMORY, _GPU, _DISK, _VOLUME = 1.0, 0.25, 20.0, 0.002, 0.05
-_GPU_WORDS = re.compile(r"gpu|nvidia|tesla|[avlth]\d{2,3}\b|quadro|radeon|mi\d{2,3}", re.IGNORECASE)
+_CPU, _MEMORY, _GPU, _DISK, _VOLUME = 1.0, 0.25, 20.0, 0.002, 0.5
+_GPU_WORDS = re.compile(r"gpu|nvidia|tesla|\b[avlth]\d{1,3}\b|quadro|radeon|\bmi\d{2,3}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

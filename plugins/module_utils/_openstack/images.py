@@ -158,7 +158,7 @@ def _name_says(item: Resource, word: str, version: str) -> bool:
     if word not in name.replace("red hat", "redhat").replace(" ", "" if " " in word else " "):
         return False
     number = re.search(rf"(?<![\d.]){re.escape(version)}(?!\d)", name) if version else True
-    return bool(number) or _WORDS.get(word, {}).get(version, "-") in name
+    return bool(number) or (version in _WORDS.get(word, {}) and _WORDS[word][version] in name)
 
 
 def _version(item: Resource) -> list[int]:
