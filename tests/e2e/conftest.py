@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from .clouds import CLOUDS, EARLY_PHASES, REPOSITORY, CloudUnderTest, left_over, podman
+from .clouds import CLOUDS, EARLY_PHASES, LATE_PHASES, REPOSITORY, CloudUnderTest, left_over, podman
 
 __all__ = ["REPOSITORY", "Deployer", "left_over", "podman"]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
@@ -194,13 +194,17 @@ def cluster(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On slow clouds one phase of killing is enough for every day; the others, and images of hosts, are long tests."""
+    """For every day runs are killed in two phases, on slow clouds in one; the others are long tests.
+
+    So are images of hosts on slow clouds.
+    """
     for item in items:
         given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         chosen = CLOUDS.get(str(given.get("cloud")))
-        if chosen is None or not chosen.slow:
+        if chosen is None:
             continue
-        if given.get("phase", EARLY_PHASES[1]) != EARLY_PHASES[1] or item.path.stem == "test_snapshot":
+        daily = [EARLY_PHASES[1]] if chosen.slow else [EARLY_PHASES[1], LATE_PHASES[1]]
+        if given.get("phase", daily[0]) not in daily or (chosen.slow and item.path.stem == "test_snapshot"):
             item.add_marker(pytest.mark.long)
 
 
