@@ -55,9 +55,11 @@ class Networks:
         """Make VPCs, rules and routes as they should be."""
         vpcs: dict[str, list[Port]] = {}
         for host in wanted.hosts.values():
-            vpcs.setdefault(host.vpc, []).extend(host.ports)
+            for port in host.ports:
+                vpcs.setdefault(port.space or host.vpc, []).append(port)
         for vpc, ports in vpcs.items():
             self._ensure(vpc, ports)
+            self._settle(vpc, ports)
             text = ruleset(ports, wanted.groups)
             if self._rules.get(vpc) != text:
                 run("ip", "netns", "exec", self._space(vpc), "nft", "-f", "-", text=text)
@@ -80,7 +82,7 @@ class Networks:
         present = attempt("ip", "-n", name, "-o", "link")
         for port in host.ports:
             if f" eth{port.index}@" not in present:
-                self._plug_port(host.vpc, name, port)
+                self._plug_port(port.space or host.vpc, name, port)
         return path
 
     def unplug(self, host_id: str) -> None:
@@ -96,9 +98,12 @@ class Networks:
         # The kernel would wait before it answers for others.
         run("ip", "netns", "exec", space, "sysctl", "-qw", f"net.ipv4.neigh.{near}.proxy_delay=0")
         run("ip", "-n", space, "-batch", "-", text=f"link set {near} up\nroute replace {port.address}/32 dev {near}\n")
-        default = f"route add default via {port.gateway}\n" if port.index == 0 else ""
+        default = f"route add default via {port.gateway}\n" if port.index == 0 and port.gateway else ""
         text = f"addr add {port.address}/{prefix} dev {device}\nlink set {device} up\n{default}"
         run("ip", "-n", name, "-batch", "-", text=text)
+
+    def _settle(self, vpc: str, ports: Iterable[Port]) -> None:
+        """Move interfaces here that are elsewhere; on AWS none ever is."""
 
     def _space(self, vpc: str) -> str:
         return self.place.namespace(vpc)
@@ -110,7 +115,7 @@ class Networks:
             self._make(space, number)
             self._numbers[vpc] = number
         for port in ports:
-            if (vpc, port.gateway) not in self._gateways:
+            if port.gateway and (vpc, port.gateway) not in self._gateways:
                 run("ip", "-n", space, "addr", "replace", f"{port.gateway}/32", "dev", "lo")
                 self._gateways.add((vpc, port.gateway))
 

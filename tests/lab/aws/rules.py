@@ -68,6 +68,7 @@ def _forward(ports: list[Port]) -> list[str]:
         lines += [
             f'iifname "wan" ct status dnat ip daddr vmap {{ {ways["in"]} }}',
             f'iifname "wan" ct status dnat ip daddr {everyone} accept',
+            *_direct(ports),
             'iifname "wan" drop',
             f"ip saddr vmap {{ {ways['out']} }}",
             f"ip daddr vmap {{ {ways['in']} }}",
@@ -79,9 +80,19 @@ def _forward(ports: list[Port]) -> list[str]:
     return [*lines, "}"]
 
 
+def _direct(ports: list[Port]) -> list[str]:
+    """Let in what comes to interfaces that have a public address themselves."""
+    known = [port for port in ports if port.direct]
+    if not known:
+        return []
+    ways = ", ".join(f"{port.address} : jump {_name('in', port)}" for port in known)
+    everyone = ", ".join(port.address for port in known)
+    return [f'iifname "wan" ip daddr vmap {{ {ways} }}', f'iifname "wan" ip daddr {{ {everyone} }} accept']
+
+
 def _nat(ports: list[Port]) -> list[str]:
     inward = ", ".join(f"{port.outside} : {port.address}" for port in ports if port.open)
-    outward = ", ".join(f"{port.address} : {port.outside}" for port in ports if port.outside)
+    outward = ", ".join(f"{port.address} : {port.outside}" for port in ports if port.outside and not port.direct)
     lines = ["chain prerouting {", "type nat hook prerouting priority dstnat;"]
     if inward:
         lines.append(f'iifname "wan" dnat ip to ip daddr map {{ {inward} }}')

@@ -61,6 +61,26 @@ class Volumes:
                 if path.stem not in volumes and path.stem not in snapshots:
                     path.unlink(missing_ok=True)
 
+    def copy(self, source: str, target: str, size: int) -> None:
+        """Make a volume or a snapshot of another one, with what that has now."""
+        with self._lock:
+            path = self._path(source)
+            if not path.exists():
+                return
+            if source in self._loops:
+                attempt("blockdev", "--flushbufs", f"/dev/loop{self._loops[source]}")
+            attempt("sync", "-f", str(path))
+            new = self._path(f"{target}-new")
+            run("cp", "--sparse=always", str(path), str(new))
+            os.truncate(new, size * _GIB)
+            os.replace(new, self._path(target))
+
+    def remove(self, name: str) -> None:
+        """Remove a volume or a snapshot."""
+        with self._lock:
+            self.detach(name)
+            self._path(name).unlink(missing_ok=True)
+
     def is_copied(self, snapshot: str, volume: str) -> bool:
         """Return whether a snapshot has the data of its volume, as far as there is any."""
         return self._path(snapshot).exists() or not self._path(volume).exists()

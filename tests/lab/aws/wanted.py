@@ -21,7 +21,9 @@ _WANTED = {"pending": UP, "running": UP, "stopping": DOWN, "stopped": DOWN}
 
 @dataclass(frozen=True)
 class Port:
-    """A network interface of a host. `outside` is the address it has for the world, `open` whether that leads to it."""
+    """A network interface of a host. `outside` is the address it has for the world, `open` whether that leads to it,
+    `direct` whether the interface itself has it. `space` is the network it is in, where that is not the host's.
+    """
 
     interface: str
     index: int
@@ -31,6 +33,8 @@ class Port:
     groups: tuple[str, ...]
     outside: str = ""
     open: bool = False
+    direct: bool = False
+    space: str = ""
 
     @property
     def gateway(self) -> str:

@@ -15,7 +15,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from ..aws.place import PREFIX, PUBLIC
+from ..aws.place import PREFIX, PUBLIC, Place
+from . import offers
+from .hosts import Hosts
 from .server import Lab
 
 _CHECK_SECONDS = 5.0
@@ -37,12 +39,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace, state: Path, ended: threading.Event) -> None:
-    network = next(PUBLIC.subnets(new_prefix=PREFIX))
-    lab = Lab(state, network, options.port)
+    if options.no_hosts:
+        _serve_on(Lab(state, next(PUBLIC.subnets(new_prefix=PREFIX)), options.port), None, ended, "127.0.0.1")
+        return
+    place = Place.take(state)
     try:
-        lab.start()
-        _run(lab, ended, "127.0.0.1")
+        lab = Lab(state, place.network, options.port)
+        hosts = Hosts(place, state, lab.settings, offers.blocks(place.network)[offers.PROVIDER])
+        _serve_on(lab, hosts, ended, place.machine)
     finally:
+        place.leave()
+
+
+def _serve_on(lab: Lab, hosts: Hosts | None, ended: threading.Event, machine: str) -> None:
+    try:
+        lab.start(hosts)
+        _run(lab, ended, machine)
+    finally:
+        if hosts is not None:
+            hosts.end()
         lab.stop()
 
 

@@ -21,6 +21,7 @@ from .api import Api
 from .control import Control, Handler
 from .database import Database
 from .faults import Fault, Faults
+from .hosts import Hosts
 from .issuer import Issuer
 from .layout import Layout
 from .plant import NoPlant, Plant
@@ -47,11 +48,9 @@ class Lab:
         self._processes = Processes(self.layout, self.endpoint)
         self._ended = threading.Event()
 
-    def start(self, plant: Plant | None = None) -> None:
+    def start(self, hosts: Hosts | None = None) -> None:
         """Start everything; returns when all services answer."""
         began = time.monotonic()
-        if plant is not None:
-            self.plant = plant
         self.layout.make_folders()
         self.layout.listen()
         seed.restore(self.layout, self._seed)
@@ -60,6 +59,9 @@ class Lab:
         self._control.start()
         self.database.start()
         seed.adapt(self.layout, self.database, self._seed)
+        if hosts is not None:
+            self.plant = hosts
+            hosts.begin(self.database, self.layout.wake_socket)
         self._processes.start()
         offers.make(Api(self.layout), self._network)
         # A project has its default group from its first call on; what is there before users come is no trace of them.
@@ -74,7 +76,7 @@ class Lab:
         self.database.stop()
         self._control.stop()
         shutil.rmtree(self.layout.runtime, ignore_errors=True)
-        for name in ("mysql", "images", "var", "exchange", "etc"):
+        for name in ("mysql", "images", "var", "exchange", "etc", "volumes", "seeds"):
             shutil.rmtree(self.state / name, ignore_errors=True)
 
     def check(self) -> None:
