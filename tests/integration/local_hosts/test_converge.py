@@ -158,7 +158,7 @@ def test_destroy_leaves_nothing(cloud: Cloud) -> None:
     assert not cloud.state("absent")["changed"]
 
 
-@pytest.mark.parametrize("seconds", [0.4, 0.7, 1.1])
+@pytest.mark.parametrize("seconds", [pytest.param(0.4, marks=pytest.mark.long), 0.7, 1.1])
 def test_a_run_that_was_killed_is_taken_up(cloud: Cloud, seconds: float) -> None:
     options = cloud.options(group("front", 1, shares=["/home"]), group("worker", 5, shares=["/home"]))
     run = subprocess.Popen(cloud.command("local_hosts", **options), env=cloud.environment(), stdout=subprocess.PIPE)

@@ -250,7 +250,7 @@ def test_another_port(one: Infrastructure, hosts: StandingHosts) -> None:
     assert hosts.marks(2) == []
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3, 2.0])
+@pytest.mark.parametrize("seconds", [0.3, *(pytest.param(item, marks=pytest.mark.long) for item in (0.8, 2.0)), 1.3])
 def test_killed_at_any_moment_and_run_again(one: Infrastructure, hosts: StandingHosts, seconds: float) -> None:
     """Whenever that is, the next run ends with the same hosts, and the end leaves nothing."""
     for options in (one.options(FRONT, workers(2)), {"state": "absent"}):

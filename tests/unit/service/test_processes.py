@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from service.config import Config
 from service.db.engine import session_scope
 from service.db.models import Infrastructure
 from service.log import JsonFormatter, log_context
-from service.operations import queue
+from service.operations import execute, queue
 from service.operations.credentials import CredentialVault, VaultClient, VaultServer, offer_credentials
 from service.operations.execute import Leash, leashed, secret_file
 from service.operations.processes import RUN_MARK, Process, end_marked, identity, is_dead, look, marked, with_helpers
@@ -106,7 +107,15 @@ def test_the_leash_hands_over_secrets_and_the_exit_code(mark: str) -> None:
         assert process.returncode == 7
 
 
-def test_the_leash_ends_all_when_it_is_told_to(mark: str, family: str) -> None:
+def test_the_leash_ends_all_when_it_is_told_to(
+    mark: str, family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = execute._LEASH.read_text(encoding="utf-8")
+    short = tmp_path / "leash.py"
+    short.write_text(re.sub(r"(?m)^_GRACE = .*$", "_GRACE = 1.0", text))
+    assert short.read_text() != text
+    short.with_name("processes.py").symlink_to(execute._LEASH.with_name("processes.py"))
+    monkeypatch.setattr(execute, "_LEASH", short)
     with secret_file({}) as secrets, leash(mark, secrets, sys.executable, family) as process:
         wait(lambda: len(marked(RUN_MARK, mark)) == 2)
         process.terminate()
