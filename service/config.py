@@ -84,6 +84,15 @@ class Config:
     vault_hosts: list[str] = _setting(
         [], "Vaults that records may name though they have no public address or no https, as `http://vault.local:8200`."
     )
+    openstack_hosts: list[str] = _setting(
+        [],
+        "Sites of OpenStack that records may name, and lead to, though they have no public address or no https: URLs "
+        "as `http://keystone.local:5000`, host names, addresses or networks.",
+    )
+    egi_info_url: str = _setting("https://is.cloud.egi.eu", "EGI's information service: sites, projects, images.")
+    egi_protocols: list[str] = _setting(
+        [], "Sites of EGI whose login has another protocol than `openid`, as `SITE=oidc`."
+    )
     read_only: bool = _setting(False, "Refuse every change.")
     default_cloud: str = _setting("local", "Cloud of requests that name none.")
     dummy_cloud: bool = _setting(False, "Run everything on a simulated cloud: for tests.")
@@ -117,6 +126,8 @@ class Config:
             "heartbeat_seconds": 0 < self.heartbeat_seconds <= self.lease_seconds / 2,
             "dummy_outcome": self.dummy_outcome in ("configured", "unconfigured", "never"),
             "cors_origins": all(item == "*" or _ORIGIN.fullmatch(item) for item in self.cors_origins),
+            "egi_info_url": self.egi_info_url.startswith(("http://", "https://")),
+            "egi_protocols": all("=" in item for item in self.egi_protocols),
             "bind": self.bind.rpartition(":")[2].isdecimal(),
         }
         wrong = [name for name, fine in checks.items() if not fine]

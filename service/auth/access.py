@@ -23,6 +23,7 @@ class CloudAccess:
     port: int | None = None
     endpoint: str = "http://:80"
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    vo: str = ""
 
 
 class AccessError(ServiceError):

@@ -8,20 +8,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
+from ..config import Config
 from ..errors import BadRequest
 from ..static_hosts import static_environment
+from .access import CloudAccess, place
+from .egi import EGI, EGIIS, has_image, read_egi, resolve_images
+from .openstack import OPENSTACK, read_openstack
 from .records import SERVICE, Record
 
-NO_CLOUDS = (SERVICE, "VMRC", "EGIIS", "Vault")
+NO_CLOUDS = (SERVICE, "VMRC", EGIIS, "Vault")
 # Types of the reference that this service does not have (yet): they are named in the error.
 _REFERENCE = (
-    "Azure GCE OpenStack EGI Kubernetes KubeVirt Docker Lambda OSCAR OpenNebula CloudStack Linode Orange vSphere "
-    "LibCloud"
+    "Azure GCE Kubernetes KubeVirt Docker Lambda OSCAR OpenNebula CloudStack Linode Orange vSphere LibCloud"
 ).split()
 _OF_STATIC = ("address", "user", "port", "private_ip", "public_ip", "node", "name")
 _ADDRESS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?")
@@ -30,26 +32,20 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _IMAGE_OF_REGION = re.compile(rf"aws://({_REGION.pattern})/.+")
 
 
-@dataclass(frozen=True)
-class CloudAccess:
-    """A cloud and what a run needs to enter it. `type` and `host` are shown, `cloud` is the collection's name."""
-
-    cloud: str
-    id: str
-    type: str
-    host: str = ""
-    port: int | None = None
-    endpoint: str = "http://:80"
-    environment: dict[str, str] = field(default_factory=dict, repr=False)
-
-
 def cloud_records(records: Sequence[Record]) -> list[Record]:
     """Return the records that name clouds, in their order."""
     return [record for record in records if record.get("type") and record["type"] not in NO_CLOUDS]
 
 
-def find_cloud(records: Sequence[Record], wanted: str = "", default: str = "", dummy: bool = False) -> CloudAccess:
-    """Return the cloud with the id `wanted`, else that of the first record, else the default one.
+def find_cloud(
+    records: Sequence[Record],
+    wanted: str = "",
+    default: str = "",
+    dummy: bool = False,
+    config: Config | None = None,
+    images: Iterable[str] = (),
+) -> CloudAccess:
+    """Return the cloud with the id `wanted`, else the first one that has one of the images, else the first, or default.
 
     Raises `BadRequest` when there is none, or when it is of a type that is not supported.
     """
@@ -57,29 +53,52 @@ def find_cloud(records: Sequence[Record], wanted: str = "", default: str = "", d
     if wanted:
         record = next((item for item in found if item.get("id") == wanted), None)
         if record is not None:
-            return read_cloud(record, dummy)
+            return read_cloud(record, dummy, config)
         if default and wanted == default:
             return _default(default)
         raise BadRequest(f"No auth data for cloud with ID: {wanted[:100]}")
     if found:
-        return read_cloud(found[0], dummy)
+        return read_cloud(_with_image(found, images, config or Config()) or found[0], dummy, config)
     if default:
         return _default(default)
     raise BadRequest("No cloud provider available")
 
 
-def read_cloud(record: Record, dummy: bool = False) -> CloudAccess:
-    """Return the cloud of one record. Raises `BadRequest`."""
+def read_cloud(record: Record, dummy: bool = False, config: Config | None = None) -> CloudAccess:
+    """Return the cloud of one record. Raises `BadRequest`, or `AccessError` for one that cannot be used now."""
     kind = record.get("type", "")
+    if kind in _OF_SITES:
+        return _OF_SITES[kind](record, config or Config())
     reader = _READERS.get(kind)
     if reader is None or (kind == "Dummy" and not dummy):
         more = (
             "it exists, but not here yet"
             if kind in _REFERENCE
-            else "known: " + ", ".join(sorted(set(_READERS) - {"Dummy"}))
+            else "known: " + ", ".join(sorted({*_READERS, *_OF_SITES} - {"Dummy"}))
         )
         raise BadRequest(f"Cloud provider not supported: {kind[:60]} ({more})")
     return reader(record)
+
+
+def find_images(
+    records: Sequence[Record], access: CloudAccess, images: Mapping[str, str], config: Config
+) -> dict[str, str]:
+    """Return the images on a site that names of EGI stand for, by group."""
+    if access.cloud != "openstack":
+        return {}
+    record = next((item for item in cloud_records(records) if item.get("id") == access.id), {})
+    return resolve_images(record, images, access, config)
+
+
+def _with_image(found: Sequence[Record], images: Iterable[str], config: Config) -> Record | None:
+    """The first record whose site has an image that says where it is."""
+    for image in images:
+        kinds = _PLACES.get(image.partition("://")[0], ())
+        for record in found:
+            kind = record.get("type", "")
+            if kind in kinds and (kind == "EC2" or has_image(record, image, config)):
+                return record
+    return None
 
 
 def find_region(access: CloudAccess, images: Iterable[str]) -> str:
@@ -107,23 +126,16 @@ def in_region(access: CloudAccess, region: str) -> CloudAccess:
 
 
 def _default(name: str) -> CloudAccess:
-    return CloudAccess(name, name, {"local": "Local", "static": "Static", "aws": "EC2"}.get(name, name.capitalize()))
-
-
-def _place(record: Record) -> tuple[str, int | None, str]:
-    """Return host, port and address; parts that cannot be read are left out."""
-    text = record.get("host", "").strip()
-    try:
-        parts = urlsplit(text if "://" in text else f"//{text}", scheme="http")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "", None, "http://:80"
-    return host, port, f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}{parts.path}"
+    return CloudAccess(
+        name,
+        name,
+        {"local": "Local", "static": "Static", "aws": "EC2", "openstack": OPENSTACK}.get(name, name.capitalize()),
+    )
 
 
 def _plain(cloud: str, kind: str) -> Callable[[Record], CloudAccess]:
     def read(record: Record) -> CloudAccess:
-        host, port, endpoint = _place(record)
+        host, port, endpoint = place(record)
         return CloudAccess(cloud, record.get("id", kind.lower()), kind, host, port, endpoint)
 
     return read
@@ -141,8 +153,8 @@ def _aws(record: Record) -> CloudAccess:
         if not _REGION.fullmatch(region):
             raise BadRequest("The 'region' of an EC2 record is for example eu-west-1.")
         environment["AWS_REGION"] = region
-    host, port, endpoint = _place(record)
-    return CloudAccess("aws", record.get("id", "ec2"), "EC2", host, port, endpoint, environment)
+    host, port, endpoint = place(record)
+    return CloudAccess("aws", record.get("id", "ec2"), "EC2", host, port, endpoint, environment=environment)
 
 
 def _static(record: Record) -> CloudAccess:
@@ -180,3 +192,8 @@ _READERS: dict[str, Callable[[Record], CloudAccess]] = {
     "Local": _plain("local", "Local"),
     "Static": _static,
 }
+_OF_SITES: dict[str, Callable[[Record, Config], CloudAccess]] = {EGI: read_egi, OPENSTACK: read_openstack}
+# Kinds of records by the schemes of images that say where they are.
+_PLACES = {"ost": (OPENSTACK, EGI), "egi": (OPENSTACK, EGI), "aws": ("EC2",)}
+
+__all__ = ["CloudAccess", "cloud_records", "find_cloud", "find_images", "find_region", "in_region", "read_cloud"]

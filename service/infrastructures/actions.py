@@ -12,7 +12,7 @@ from ..db.engine import session_scope
 from ..db.models import Infrastructure, Operation, Vm
 from ..errors import BadRequest, Conflict, ServiceError
 from ..operations.queue import enqueue, wait_for
-from .context import REGION, Caller, Service, find_vm, open_infrastructure, put_credentials, staying_vms
+from .context import CLOSED, REGION, Caller, Service, find_vm, open_infrastructure, put_credentials, staying_vms
 
 POWER_SECONDS = 900.0
 DESTROY_SECONDS = 1800.0
@@ -108,7 +108,7 @@ def _enqueue(
         needed = _keep(service, caller, found, access) if access.cloud == found.cloud else ""
     except BadRequest:
         pass
-    if not needed and found.cloud == "aws":
+    if not needed and found.cloud in CLOSED:
         needed = found.cloud
     try:
         return enqueue(

@@ -20,12 +20,15 @@ from ..radl_text.reader import check
 from ..radl_text.to_tosca import display_name, to_tosca, to_tosca_text
 from ..radl_text.writer import document_text
 from .context import (
+    CLOSED,
     EMPTY,
+    IMAGES,
     REGION,
     Caller,
     Service,
     definition_of,
     find_vm,
+    images_on_site,
     open_infrastructure,
     put_credentials,
     radl_of,
@@ -54,6 +57,7 @@ class Change:
     add: dict[str, int] = field(default_factory=dict)
     remove: list[int] = field(default_factory=list)
     show_added: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def add(service: Service, caller: Caller, key: str, document: Document, context: bool) -> list[int]:
@@ -148,6 +152,7 @@ def _changed(
             seen = open_infrastructure(session, caller, key)
         before = _stamp(seen)
         change = plan(seen)
+        change.options = _images(service, caller, seen, change.definition)
         with session_scope(service.engine) as session:
             found = open_infrastructure(session, caller, key)
             if found.state_override == "deleting":
@@ -155,6 +160,17 @@ def _changed(
             if _stamp(found) == before:
                 return apply(session, found, change)
     raise Conflict("The infrastructure is being changed by others. Try again.")
+
+
+def _images(service: Service, caller: Caller, seen: Infrastructure, definition: Definition) -> dict[str, Any]:
+    """Look up images of EGI anew: sites exchange them. Without credentials what is known stays."""
+    if seen.cloud != "openstack":
+        return {}
+    try:
+        access = caller.cloud(service.config, seen.cloud_id if _has(caller, seen.cloud_id) else "")
+    except BadRequest:
+        return {IMAGES: seen.options[IMAGES]} if IMAGES in seen.options else {}
+    return images_on_site(service, caller, access, definition)
 
 
 def _stamp(found: Infrastructure) -> tuple[Any, ...]:
@@ -168,7 +184,7 @@ def _enqueue(
     access = caller.cloud(service.config, found.cloud_id if _has(caller, found.cloud_id) else "")
     region = found.options.get(REGION, "")
     needed = put_credentials(service, caller, found.id, access, region) if access.cloud == found.cloud else ""
-    if not needed and found.cloud == "aws":
+    if not needed and found.cloud in CLOSED:
         needed = found.cloud
     user = caller.identity.user
     return enqueue(session, found, kind, arguments, user, credentials=needed, request_id=caller.request_id)
@@ -186,7 +202,8 @@ def _apply(found: Infrastructure, change: Change, gone: list[Vm]) -> list[int]:
     options = {"configures": definition.configures, "template_name": definition.template_name}
     if change.show_added:
         options["last_added"] = {node: count for node, count in change.add.items() if count}
-    found.options = {**found.options, **options, "radl_nodes": change.radl_nodes}
+    kept = {name: value for name, value in found.options.items() if name != IMAGES}
+    found.options = {**kept, **options, **change.options, "radl_nodes": change.radl_nodes}
     _drop(found, gone)
     numbers = []
     for node, count in change.add.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
@@ -18,23 +18,26 @@ from ansible_collections.continuum.im.plugins.plugin_utils._translate import Hom
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, selectinload
 
-from ..auth.clouds import CloudAccess, cloud_records, find_cloud, in_region
+from ..auth.clouds import CloudAccess, cloud_records, find_cloud, find_images, in_region
 from ..auth.identity import Identities, Identity
 from ..auth.records import Record
-from ..auth.vault import VaultError
 from ..config import Config
 from ..db.engine import read_scope, secret_box
 from ..db.models import Infrastructure, Owner, Vm
 from ..db.secrets import SecretBox
-from ..errors import BadRequest, Forbidden, NotFound
+from ..errors import Forbidden, NotFound, ServiceError
 from ..operations.credentials import VaultClient, offer_credentials
 from ..operations.queue import WAITS_FOR_CREDENTIALS, unfinished
 from .definition import Definition, Translator
 
 UNKNOWN = "Invalid infrastructure ID or access not granted."
 TOKEN_VARIABLE = "IM_ACCESS_TOKEN"  # noqa: S105 (a name)
-# The name of an option of infrastructures.
+# Names of options of infrastructures.
 REGION = "region"
+IMAGES = "images"
+VO = "vo"
+# Without credentials nothing can be done on these.
+CLOSED = ("aws", "openstack")
 _SECRET_OF_KEYS = b"continuum identities"
 
 
@@ -90,9 +93,9 @@ class Caller:
         """The records, with what a Vault has. Raises `VaultError`."""
         return self.expand(self.given)
 
-    def cloud(self, config: Config, wanted: str = "") -> CloudAccess:
-        """Return the cloud that the request means. Raises `BadRequest`."""
-        return find_cloud(self.records, wanted, config.default_cloud, config.dummy_cloud)
+    def cloud(self, config: Config, wanted: str = "", images: Iterable[str] = ()) -> CloudAccess:
+        """Return the cloud that a request means: the wanted one, else one that has the images. Raises `BadRequest`."""
+        return find_cloud(self.records, wanted, config.default_cloud, config.dummy_cloud, config, images)
 
     def environment(self, access: CloudAccess) -> dict[str, str]:
         """Return the environment of a run: credentials of the cloud, and the caller's token."""
@@ -174,13 +177,23 @@ def authorize(service: Service, caller: Caller, key: str, gone: bool = False) ->
 def _offer(service: Service, caller: Caller, found: Infrastructure) -> None:
     try:
         record = next((item for item in cloud_records(caller.records) if item.get("id") == found.cloud_id), None)
-        access = find_cloud([record] if record else caller.records, "", "", service.config.dummy_cloud)
-    except (BadRequest, VaultError):
+        records = [record] if record else caller.records
+        access = find_cloud(records, "", "", service.config.dummy_cloud, service.config)
+    except ServiceError:
         # The request is about something else: it does not fail.
         return
     if access.cloud == found.cloud:
         access = in_region(access, found.options.get(REGION, ""))
         offer_credentials(service.engine, service.config, found.id, caller.environment(access))
+
+
+def images_on_site(
+    service: Service, caller: Caller, access: CloudAccess, definition: Definition
+) -> dict[str, dict[str, str]]:
+    """Return the option of an infrastructure with what images of EGI are on the site, nothing when there is none."""
+    wanted = {group.node: group.image for group in definition.topology.groups}
+    found = find_images(caller.records, access, wanted, service.config)
+    return {IMAGES: found} if found else {}
 
 
 def put_credentials(service: Service, caller: Caller, key: str, access: CloudAccess, region: str = "") -> str:

@@ -14,7 +14,7 @@ from ..db.engine import session_scope
 from ..db.models import Event, Infrastructure, Owner, Vm, new_id
 from ..errors import BadRequest, ServiceError
 from ..operations.queue import enqueue, wait_for
-from .context import REGION, Caller, Service, put_credentials, wait_until
+from .context import REGION, VO, Caller, Service, images_on_site, put_credentials, wait_until
 from .definition import Definition
 from .document import Document, one_cloud
 
@@ -37,13 +37,14 @@ def create(
     definition = translate(service, caller, document, key, inputs)
     failure = ""
     try:
-        access = caller.cloud(service.config, cloud_of(definition, document))
+        access = caller.cloud(service.config, cloud_of(definition, document), images_of(definition))
         region = find_region(access, (group.image for group in definition.topology.groups))
     except BadRequest as error:
         if wait:
             raise
         access, region, failure = CloudAccess("", "", ""), "", error.reason
     hosts = wanted_hosts(definition.counts)
+    images = images_on_site(service, caller, access, definition)
     needed = put_credentials(service, caller, key, access, region)
     with session_scope(service.engine) as session:
         found = _row(key, document, definition, access, hosts if not failure else [], inputs or {})
@@ -52,7 +53,7 @@ def create(
             for index, member in enumerate(caller.identity.members)
         ]
         found.failure = failure
-        found.options = {**found.options, REGION: region} if region else found.options
+        found.options = {**found.options, **_kept({REGION: region, VO: access.vo}), **images}
         session.add(found)
         session.flush()
         if failure:
@@ -86,6 +87,11 @@ def cloud_of(definition: Definition, document: Document) -> str:
     """Return the id of the cloud record that a document names, "" for none. Raises `BadRequest`."""
     named = {group.cloud_id for group in definition.topology.groups if group.cloud_id and group.count}
     return document.cloud_id or one_cloud(named)
+
+
+def images_of(definition: Definition) -> list[str]:
+    """Return the images that hosts are made of, as the template names them."""
+    return [group.image for group in definition.topology.groups if group.image and group.count]
 
 
 def wanted_hosts(counts: dict[str, int], first: int = 0) -> list[dict[str, Any]]:
@@ -128,6 +134,10 @@ def _row(
     )
 
 
+def _kept(options: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value}
+
+
 def _wait(service: Service, caller: Caller, key: str, operation_id: int) -> None:
     """Wait until the hosts are there or cannot be made."""
 
@@ -155,7 +165,7 @@ def _ended(service: Service, operation_id: int) -> bool:
 def estimate(service: Service, caller: Caller, document: Document) -> dict[str, Any]:
     """Return what an infrastructure would take of which cloud; nothing is made."""
     definition = translate(service, caller, document, new_id())
-    access = caller.cloud(service.config, cloud_of(definition, document))
+    access = caller.cloud(service.config, cloud_of(definition, document), images_of(definition))
     compute: list[dict[str, Any]] = []
     storage: list[dict[str, Any]] = []
     for group in definition.topology.groups:

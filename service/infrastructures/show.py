@@ -19,7 +19,7 @@ from ..operations.keys import private_key
 from ..operations.queue import CONFIGURING, unfinished
 from ..radl_text.from_topology import word
 from ..radl_text.vm_info import Host
-from .context import Service, definition_of
+from .context import VO, Service, definition_of
 from .state import aggregate
 
 NO_RECIPES = "Contextualization disabled by the RADL/TOSCA template.\n\n"
@@ -161,6 +161,7 @@ def host_of(session: Session, found: Infrastructure, vm: Vm) -> Host:
         state=_state_of(vm, unfinished(session, found.id)),
         cloud_type=found.cloud_type or found.cloud.capitalize(),
         cloud_host=found.cloud_host,
+        cloud_vo=str(found.options.get(VO) or ""),
         facts=facts,
         instance_id=vm.cloud_id,
         instance_name=vm.name,

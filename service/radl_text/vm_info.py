@@ -35,6 +35,7 @@ class Host:
     cloud_type: str
     cloud_host: str = ""
     cloud_port: int | None = None
+    cloud_vo: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     instance_id: str = ""
     instance_name: str = ""
@@ -61,6 +62,8 @@ def vm_document(definition: Any, host: Host) -> Any:
         _set(one, "provider.host", host.cloud_host)
     if host.cloud_port:
         _set(one, "provider.port", host.cloud_port)
+    if host.cloud_vo:
+        _set(one, "provider.vo", host.cloud_vo)
     if host.instance_id:
         _set(one, "instance_id", host.instance_id)
         _set(one, "instance_name", host.instance_name or one.getValue("instance_name") or host.system)

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy import select
 
 from ..auth.clouds import CloudAccess, cloud_records, find_cloud
+from ..auth.openstack_info import ask
 from ..db.engine import read_scope
 from ..db.models import Infrastructure, Vm
 from ..errors import BadRequest
@@ -38,6 +39,8 @@ def cloud_info(caller: Caller, _media: str, cloud: str, param: str) -> Response:
         return json_answer({param: _dummy_images() if param == "images" else _dummy_quotas()})
     if access.cloud == "local":
         return json_answer({param: _local_images(filters) if param == "images" else _local_quotas(caller)})
+    if access.cloud == "openstack" and access.environment:
+        return json_answer({param: ask(access, param, filters)})
     raise BadRequest(f"The {param} of a cloud of type {access.type} cannot be listed here.")
 
 
@@ -46,7 +49,7 @@ def _access(caller: Caller, cloud: str) -> CloudAccess:
     known = any(record.get("id") == cloud for record in cloud_records(caller.records))
     if not known and cloud != config.default_cloud:
         raise BadRequest(f"Cloud ID {cloud[:100]} not found.")
-    return find_cloud(caller.records, cloud, config.default_cloud, config.dummy_cloud)
+    return find_cloud(caller.records, cloud, config.default_cloud, config.dummy_cloud, config)
 
 
 def _filters() -> dict[str, str]:

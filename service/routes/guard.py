@@ -11,8 +11,10 @@ from typing import Concatenate, ParamSpec, cast
 
 from flask import Response, current_app, g, request
 
-from ..auth.records import is_bearer, read_header
+from ..auth.egi import with_sites
+from ..auth.records import Record, is_bearer, read_header
 from ..auth.vault import own_vault, with_vaults
+from ..config import Config
 from ..errors import BadRequest, Forbidden, ServiceError, Unauthorized, UnsupportedMedia
 from ..infrastructures.context import Caller, Service, authorize
 from ..infrastructures.document import Document, read_document
@@ -90,10 +92,15 @@ def _caller() -> Caller:
     if is_bearer(text):
         records += own_vault(config, identity.token, identity.subject)
     # A Vault is asked when credentials of clouds are needed, and not before it is known who asks.
-    expand = functools.partial(with_vaults, config=config)
+    expand = functools.partial(_expanded, config=config)
     caller = Caller(identity, records, str(g.get("request_id", "")), expand)
     g.user = caller.identity.user
     return caller
+
+
+def _expanded(records: Sequence[Record], config: Config) -> list[Record]:
+    """What a Vault has may be all sites of a VO."""
+    return with_sites(with_vaults(records, config), config)
 
 
 def _authorization() -> str:

@@ -195,8 +195,8 @@ def _cloud(caller: Caller, wanted: str) -> str:
         return wanted
     for record in records:
         try:
-            access = read_cloud(record, service().config.dummy_cloud)
-        except BadRequest:
+            access = read_cloud(record, service().config.dummy_cloud, service().config)
+        except ServiceError:
             continue
         if wanted in (access.cloud, access.type):
             # A record without an id is found as the first of all, or not.

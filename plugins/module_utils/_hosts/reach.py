@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 # file of this machine is taken for a credential.
 VARIABLE = "CONTINUUM_REACHABLE"
 _PORTS = {"http": 80, "https": 443}
-# A machine learns from these what it is, its credentials too; clouds answer there whatever the settings say.
+# From these a machine of a cloud learns its own credentials: no network that is allowed has them in it.
 _NEVER = frozenset({"169.254.169.254", "fd00:ec2::254"})
 
 
@@ -42,33 +42,21 @@ class Reach:
 
     def problem(self, url: str) -> str:
         """Return why a URL may not be called, "" when it may."""
-        try:
-            parts = urlsplit(url)
-            host, port = (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
-        except ValueError:
-            host, port = "", 0
+        scheme, host, port = _origin(url)
         if not host or not port:
             return "is no address of a service"
-        if self._names(parts.scheme, host, port):
+        if self._names(scheme, host, port):
             return ""
         try:
             found = {str(item[4][0]) for item in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
         except (OSError, UnicodeError):
             return "cannot be found"
-        if all(map(self._has, found)) or (parts.scheme == "https" and all(map(is_public, found))):
+        if all(map(self._has, found)) or (scheme == "https" and all(map(is_public, found))):
             return ""
         return "is not called: it needs https and a public address"
 
     def _names(self, scheme: str, host: str, port: int) -> bool:
-        for word in self.allowed:
-            if "://" not in word:
-                if word == host:
-                    return True
-                continue
-            parts = urlsplit(word)
-            if (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)) == (scheme, host, port):
-                return True
-        return False
+        return any(word == host or ("://" in word and _origin(word) == (scheme, host, port)) for word in self.allowed)
 
     def _has(self, address: str) -> bool:
         found = _plain(address)
@@ -80,6 +68,15 @@ class Reach:
                 yield ipaddress.ip_network(word, strict=False)
             except ValueError:
                 continue
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL; what cannot be read is left out."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return "", "", 0
 
 
 def is_public(address: str) -> bool:

@@ -213,9 +213,9 @@ def test_hosts_that_exist() -> None:
     ("records", "wanted", "reason"),
     [
         ([USER], "", "No cloud provider available"),
-        ([{"id": "a", "type": "NoSuch"}], "", r"Cloud provider not supported: NoSuch \(known: EC2, Local, Static\)"),
+        ([{"id": "a", "type": "NoSuch"}], "", r"not supported: NoSuch \(known: EC2, EGI, Local, OpenStack, Static\)"),
         ([{"id": "a", "type": "Dummy"}], "", "Cloud provider not supported: Dummy"),
-        ([{"id": "a", "type": "OpenStack"}], "", r"Cloud provider not supported: OpenStack \(it exists"),
+        ([{"id": "a", "type": "Azure"}], "", r"Cloud provider not supported: Azure \(it exists"),
         (
             [{"id": "a", "type": "EC2", "username": "x"}],
             "",
