@@ -13,7 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._hosts.model import HostsError
+from .._hosts.reach import Reach
 from .cloud import Cloud
+from .guard import guard
 from .site import KeystoneSite, explain
 
 # Where EGI's notebooks and its clients keep an access token.
@@ -74,13 +76,15 @@ def connect(options: Mapping[str, Any]) -> Cloud:
     url = str((region.config.get("auth") or {}).get("auth_url") or "")
     if not url:
         raise _incomplete(config, HostsError("auth_url is missing"))
+    guard(region.get_session(), Reach.of(os.environ))
     return Cloud(KeystoneSite(region, urlsplit(url).hostname or url, token))
 
 
 def find_token(file: str, environment: Mapping[str, str]) -> str:
     """Return the access token that is the newest: a file may be renewed while we run, a variable is not."""
     files = [file, *(environment.get(name, "") for name in _TOKEN_FILES), _TOKEN_FILE]
-    for path in filter(None, files):
+    # Files of this machine are not those of somebody whose credentials a service was given.
+    for path in filter(None, files if Reach.of(environment) is None else ()):
         try:
             text = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
