@@ -37,7 +37,7 @@ class Cloud:
 
     def __init__(self, site: Site, pause: float = 1.0) -> None:
         self.site = site
-        self._pause_factor = pause
+        self.sleep_factor = pause
 
     @property
     def name(self) -> str:
@@ -156,7 +156,7 @@ class Cloud:
 
     def sleep(self, seconds: float) -> None:
         """Wait; tests make it short."""
-        time.sleep(seconds * self._pause_factor)
+        time.sleep(seconds * self.sleep_factor)
 
     @staticmethod
     def _give_up(error: HostsError, attempt: int) -> None:

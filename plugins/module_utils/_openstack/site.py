@@ -13,10 +13,13 @@ from typing import Any, Protocol
 
 with contextlib.suppress(ImportError):  # the module says that it is missing, better than we could
     from keystoneauth1 import exceptions
+    from keystoneauth1.adapter import Adapter
 
 from .._hosts.model import HostsError
 from .errors import LostError, RefusedError, lost, said, short
+from .kinds import COMPUTE, IMAGE, NETWORK, STORAGE
 
+_VERSIONS = {COMPUTE: ("2.1", "2.latest"), IMAGE: ("2", "2.latest"), STORAGE: ("3", "3.latest")}
 # Connecting, and waiting for an answer: making a server takes a busy site long.
 _TIMEOUT = (15, 120)
 
@@ -117,8 +120,16 @@ class KeystoneSite:
             return self._clients[service]
 
     def _connect(self, service: str) -> Any:
-        client = self._region.get_session_client(service)
+        """An adapter without retries of its own: only we know which call may be repeated."""
+        session, region = self._region.get_session(), self._region
+        where = {"service_type": service, "interface": region.get_interface(service)}
+        where["region_name"] = region.get_region_name(service)
+        override = region.get_endpoint(service)
         try:
+            if service == NETWORK and not override:
+                override = _with_version(session.get_endpoint(**where), "v2.0")
+            low, high = _VERSIONS.get(service, (None, None))
+            client = Adapter(session, **where, endpoint_override=override, min_version=low, max_version=high)
             return client if client.get_endpoint() else None
         except exceptions.EndpointNotFound:
             return None
@@ -169,6 +180,12 @@ def explain(call: str, error: Exception) -> Exception:
     if isinstance(error, (exceptions.DiscoveryFailure, exceptions.ConnectionError)):
         return lost(call, error)
     return HostsError(f"OpenStack cannot be used: {short(str(error))}.", "check the credentials and the site.")
+
+
+def _with_version(url: str | None, version: str) -> str | None:
+    """The address of neutron with its version: old ones show the versions to nobody."""
+    text = (url or "").rstrip("/")
+    return text if not text or text.endswith(("/v2.0", "/v2")) else f"{text}/{version}"
 
 
 def _unauthorized(error: Any) -> RefusedError:
