@@ -47,6 +47,8 @@ _KNOWN = (
     *("tenant_id", "api_version", "auth_token", "microversion", "vo", "enabled", *_URLS, *_NAMES),
 )
 _NO_FILES = dict.fromkeys(("OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "NETRC"), "/dev/null")
+# The variables of a run that can enter no site.
+NOWHERE = {**_NO_FILES, VARIABLE: ""}
 
 
 def read_openstack(record: Record, config: Config) -> CloudAccess:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..auth.clouds import CloudAccess
+from ..auth.openstack import NOWHERE
 from ..db.engine import session_scope
 from ..db.models import Infrastructure, Operation, Vm
 from ..errors import BadRequest, Conflict, ServiceError
+from ..operations.credentials import VaultClient
 from ..operations.queue import enqueue, wait_for
 from .context import CLOSED, REGION, Caller, Service, find_vm, open_infrastructure, put_credentials, staying_vms
 
@@ -110,12 +112,21 @@ def _enqueue(
         pass
     if not needed and found.cloud in CLOSED:
         needed = found.cloud
+        if arguments.get("force"):
+            _go_without(service, found)
     try:
         return enqueue(
             session, found, kind, arguments, caller.identity.user, credentials=needed, request_id=caller.request_id
         )
     except Conflict:
         raise Conflict("Invalid State to perform this operation.") from None
+
+
+def _go_without(service: Service, found: Infrastructure) -> None:
+    """Let something be forgotten whose site is gone: a run that can enter nothing fails, and that is the end of it."""
+    vault = VaultClient(service.config)
+    if found.cloud == "openstack" and vault.take(found.id) is None:
+        vault.put(found.id, dict(NOWHERE))
 
 
 def _keep(service: Service, caller: Caller, found: Infrastructure, access: CloudAccess) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -165,20 +166,30 @@ def radl_of(service: Service, infrastructure: Infrastructure) -> Any:
     return service.translator.radl(infrastructure.kind, infrastructure.source, definition, last)
 
 
-def authorize(service: Service, caller: Caller, key: str, gone: bool = False) -> None:
-    """Raise when the caller may not use the infrastructure; operations that wait for credentials get the caller's."""
+def authorize(service: Service, caller: Caller, key: str, gone: bool = False, changes: bool = False) -> None:
+    """Raise when the caller may not use the infrastructure; operations that wait for credentials get the caller's.
+
+    With `changes` Vaults and sites are asked now: later it would be in a transaction, for which others wait.
+    """
     with read_scope(service.engine) as session:
         found = open_infrastructure(session, caller, key, gone)
         waits = any(item.reason == WAITS_FOR_CREDENTIALS for item in unfinished(session, key))
     if waits:
         _offer(service, caller, found)
+    elif changes and found.cloud in CLOSED:
+        with contextlib.suppress(ServiceError):
+            _access(service, caller, found)
+
+
+def _access(service: Service, caller: Caller, found: Infrastructure) -> CloudAccess:
+    record = next((item for item in cloud_records(caller.records) if item.get("id") == found.cloud_id), None)
+    records = [record] if record else caller.records
+    return find_cloud(records, "", "", service.config.dummy_cloud, service.config)
 
 
 def _offer(service: Service, caller: Caller, found: Infrastructure) -> None:
     try:
-        record = next((item for item in cloud_records(caller.records) if item.get("id") == found.cloud_id), None)
-        records = [record] if record else caller.records
-        access = find_cloud(records, "", "", service.config.dummy_cloud, service.config)
+        access = _access(service, caller, found)
     except ServiceError:
         # The request is about something else: it does not fail.
         return

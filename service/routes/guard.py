@@ -59,7 +59,7 @@ def endpoint(
                 if changes and service().config.read_only:
                     raise Forbidden("Function currently disabled.")
                 if "key" in more:
-                    authorize(service(), caller, str(more["key"]), gone)
+                    authorize(service(), caller, str(more["key"]), gone, changes)
                 media = negotiated(default, others, strict)
                 return view(caller, media, *arguments, **more)
             except ServiceError as error:
