@@ -47,7 +47,7 @@ class FloatingIps:
                 self._builder.changes.remove(line, partial(release, self._builder.cloud, item))
 
     def _ports(self, host: Host) -> list[Resource]:
-        wanted = set(host.facts.get("ports") or [])
+        wanted = set(host.facts.get("port_ids") or [])
         return [port for port in self._builder.seen.all(kinds.PORTS) if port["id"] in wanted]
 
     def _free(self, host: Host) -> Resource | None:
@@ -66,7 +66,7 @@ class FloatingIps:
         return None
 
     def _give(self, host: Host, free: Resource | None) -> None:
-        port = str(host.facts["ports"][0])
+        port = str(host.facts["port_ids"][0])
         body = {"port_id": port, "description": mark(self._request.infrastructure)}
         if free is None:
             self._mark(self._create(host, body), {})

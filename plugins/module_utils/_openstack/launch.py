@@ -121,6 +121,6 @@ def planned_host(request: Request, slot: Slot, recipe: Recipe, ports: Mapping[in
         "user": recipe.image.user,
         "cpus": recipe.size.cpus,
         "memory": recipe.size.memory,
-        "ports": [str(port["id"]) for port in ports.get(slot.id, [])],
+        "port_ids": [str(port["id"]) for port in ports.get(slot.id, [])],
     }
     return Host(slot.id, slot.node, instance_name(request.infrastructure, group, slot.id), "", PLANNED, facts)

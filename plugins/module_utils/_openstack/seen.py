@@ -148,7 +148,7 @@ class Seen:
             "flavor": str((server.get("flavor") or {}).get("id", "")),
             "size": metadata.get(kinds.SIZE, ""),
             "key": metadata.get(kinds.KEY, ""),
-            "ports": [str(port["id"]) for port in ports],
+            "port_ids": [str(port["id"]) for port in ports],
             "attached": [str(item["id"]) for item in server.get("os-extended-volumes:volumes_attached") or []],
         }
 
