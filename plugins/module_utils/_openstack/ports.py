@@ -98,8 +98,9 @@ class Ports:
         return body
 
     def _ports_of(self, host: Host) -> list[tuple[Resource, Sequence[str]]]:
-        group, seen = self._request.group(host.node), self._builder.seen
-        ports = {part_of(self._request.infrastructure, port): port for port in seen.ports_of(host.cloud_id)}
+        group = self._request.group(host.node)
+        there = self._builder.seen.ports_of(host.cloud_id, str(host.id))
+        ports = {part_of(self._request.infrastructure, port): port for port in there}
         items = {f"port-{host.id}-{item.network.name}": item for item in self._layout.interfaces(group)}
         return [(ports[part], self._firewall.groups_of(group, item)) for part, item in items.items() if part in ports]
 

@@ -172,11 +172,10 @@ class Convergence:
         say(f"creating hosts: {len(slots)}")
         volumes = self._disks.make(slots, self._roots, self._images)
         launcher = Launcher(self._cloud, self._request, self._layout, self._key.name, self._key.mark)
-        # The number is written down first: should all go wrong from here, it is not used again.
-        self._firewall.remember(max(slot.id for slot in slots))
         ids = self._cloud.each(
             lambda slot: launcher.launch(slot, recipes[slot.node], ports[slot.id], volumes[slot.id]), slots
         )
+        self._firewall.remember(max(slot.id for slot in slots))
         return [replace(host, cloud_id=number) for host, number in zip(planned, ids, strict=True)]
 
     def _wake(self) -> list[str]:

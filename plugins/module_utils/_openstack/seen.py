@@ -101,9 +101,13 @@ class Seen:
         marks = [tags_of(group).get(kinds.LAST, "") for group in self.of(kinds.GROUPS)]
         return max([-1, *(int(mark) for mark in marks if mark.isdigit())])
 
-    def ports_of(self, server: str) -> list[Resource]:
-        """Return the ports of a server."""
-        return [port for port in self.all(kinds.PORTS) if port.get("device_id") == server]
+    def ports_of(self, server: str, number: str) -> list[Resource]:
+        """Return the ports of a host, also those that nova has not taken yet."""
+        return [
+            port
+            for port in self.all(kinds.PORTS)
+            if port.get("device_id") == server or (not port.get("device_id") and self._number_of(port) == number)
+        ]
 
     def floating_ip_of(self, ports: Iterable[Resource]) -> Resource | None:
         """Return the first floating IP that leads to one of some ports."""
@@ -156,7 +160,7 @@ class Seen:
         """The ports of a server in the order of its interfaces."""
         names = metadata.get(kinds.NETWORKS, "").split(",")
         places = {f"port-{metadata.get(kinds.INSTANCE)}-{name}": place for place, name in enumerate(names)}
-        ports = self.ports_of(str(server["id"]))
+        ports = self.ports_of(str(server["id"]), metadata.get(kinds.INSTANCE, ""))
         return sorted(ports, key=lambda port: (places.get(part_of(self.infrastructure, port), 99), str(port["id"])))
 
     def _addresses(
