@@ -1,0 +1,148 @@
+"""Faults of the APIs at every call: one clear sentence or none at all, then it converges, and nothing is left behind.
+
+The whole table is a long test. A part of it runs always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
+
+from .conftest import FRONT, NAME, WORKERS, World
+
+pytestmark = pytest.mark.integration
+
+KINDS = ["throttle", "error500", "error503", "lost_answer", "lost_request", "denied", "unauthorized"]
+# In make test.
+SAMPLE = [
+    ("compute:POST /servers", "lost_answer"),
+    ("network:POST /ports", "lost_answer"),
+    ("network:POST /floatingips", "error503"),
+    ("network:POST /security-group-rules", "lost_answer"),
+    ("volume:POST /volumes", "lost_answer"),
+    ("network:PUT /routers/ID/add_router_interface", "lost_answer"),
+    ("compute:POST /servers", "unauthorized"),
+]
+SAMPLE_OF_DESTROY = [("compute:DELETE /servers/ID", "lost_answer"), ("network:DELETE /ports/ID", "error500")]
+
+
+def attempt(action: Callable[[], object]) -> str:
+    """What a person reads when something fails, "" when it works."""
+    try:
+        action()
+    except HostsError as error:
+        text = str(error)
+        assert "\n" not in text
+        assert "Traceback" not in text
+        return text
+    return ""
+
+
+def converges(world: World) -> None:
+    """A run after a failure makes what is missing; hosts that were not made leave gaps between the numbers."""
+    done = world.deploy()
+    assert sorted(item["node"] for item in done.instances) == ["front", "wn", "wn"]
+
+
+def one_deploy(world: World, kind: str, action: str, nth: int = 1) -> str:
+    """Strike while deploying; then it converges, once and for good, and can be destroyed."""
+    world.lab.add_fault(kind, action=action, nth=nth)
+    said = attempt(world.deploy)
+    struck = world.lab.struck()
+    world.lab.clear_faults()
+    if said:
+        converges(world)
+    assert struck
+    assert not world.twins()
+    assert len(world.servers()) == 3
+    assert not world.deploy().changed
+    world.destroy()
+    assert not world.left()
+    return said
+
+
+def one_destroy(world: World, kind: str, action: str, nth: int = 1) -> str:
+    """Strike while destroying."""
+    world.deploy()
+    world.lab.add_fault(kind, action=action, nth=nth)
+    said = attempt(world.destroy)
+    assert world.lab.struck()
+    world.lab.clear_faults()
+    world.destroy()
+    assert not world.left()
+    return said
+
+
+@pytest.mark.parametrize(("action", "kind"), SAMPLE)
+def test_a_fault_while_deploying(world: World, action: str, kind: str) -> None:
+    assert not one_deploy(world, kind, action), "this one is survived without a word"
+
+
+@pytest.mark.parametrize(("action", "kind"), SAMPLE_OF_DESTROY)
+def test_a_fault_while_destroying(world: World, action: str, kind: str) -> None:
+    assert not one_destroy(world, kind, action)
+
+
+def places(calls: list[str], action: str) -> list[int]:
+    """The first, a middle and the last time that a call is made."""
+    count = calls.count(action)
+    return sorted({1, (count + 1) // 2, count})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("phase", ["deploy", "destroy"])
+def test_every_fault_at_every_call(world: World, kind: str, phase: str) -> None:
+    """The whole table: prints a line for each row."""
+    deploying = world.calls_of(world.deploy)
+    destroying = world.calls_of(world.destroy)
+    calls, one = (deploying, one_deploy) if phase == "deploy" else (destroying, one_destroy)
+    for action in dict.fromkeys(calls):
+        # What is only waited with has no place that is the same twice.
+        for nth in places(calls, action) if not action.endswith("GET /servers/detail") else [1]:
+            said = one(world, kind, action, nth)
+            print(f"| {phase} | {action} {nth} | {kind} | {said or 'goes on'} |", flush=True)
+
+
+def test_no_valid_host_is_one_sentence_and_the_next_run_makes_another(world: World) -> None:
+    world.lab.add_fault("no_valid_host")
+    said = attempt(world.deploy)
+    assert "Nova failed with the host" in said
+    assert "no room for this flavor" in said
+    world.lab.clear_faults()
+    done = world.deploy()
+    assert len(done.deleted) == 1
+    assert len(world.servers()) == 3
+    world.destroy()
+    assert not world.left()
+
+
+@pytest.mark.parametrize("action", ["compute:POST /servers", "network:POST /ports", "volume:POST /volumes"])
+def test_a_quota_that_is_used_up_meanwhile_is_one_sentence(world: World, action: str) -> None:
+    world.lab.add_fault("quota", action=action)
+    said = attempt(world.deploy)
+    assert "higher quota" in said
+    world.lab.clear_faults()
+    converges(world)
+    world.destroy()
+    assert not world.left()
+
+
+def test_hosts_that_are_slow_to_build(world: World) -> None:
+    world.lab.settings(build_seconds=20)
+    said = attempt(lambda: world.deploy(groups=(replace(WORKERS, count=1),), timeout=3))
+    assert "not ACTIVE after 3 s" in said
+    world.lab.settings(build_seconds=0)
+    assert [item["name"] for item in world.deploy(groups=(replace(WORKERS, count=1),)).instances] == [f"{NAME}-wn-0"]
+    world.destroy()
+    assert not world.left()
+
+
+def test_a_fault_while_growing(world: World) -> None:
+    world.deploy(groups=(FRONT, replace(WORKERS, count=1)))
+    world.lab.add_fault("lost_answer", action="compute:POST /servers", nth=1)
+    done = world.deploy(groups=(FRONT, replace(WORKERS, count=3)))
+    assert len(world.servers()) == len(done.instances) == 4
