@@ -20,6 +20,8 @@ _NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
+# What the size of a host is made of.
+SIZE = ("cpus", "memory", "instance_type")
 UNFINISHED = ("queued", "running")
 
 
@@ -119,6 +121,12 @@ class Vm(Base):
     error: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The host as the exact list of hosts names it, with the size of its own where it has been altered."""
+        own = (self.extra or {}).get("altered", {})
+        return {"id": self.vm_id, "node": self.node, **{name: own[name] for name in SIZE if name in own}}
 
 
 class Operation(Base):

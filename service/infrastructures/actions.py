@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the continuum.im authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start, stop, reboot, images of hosts, other sizes, and the end of an infrastructure."""
+"""Start, stop, reboot, images of hosts, and the end of an infrastructure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ..auth.clouds import CloudAccess
 from ..auth.openstack import NOWHERE
 from ..db.engine import session_scope
-from ..db.models import Infrastructure, Operation, Vm
+from ..db.models import Infrastructure, Operation
 from ..errors import BadRequest, Conflict, ServiceError
 from ..operations.credentials import VaultClient
 from ..operations.queue import enqueue, wait_for
@@ -29,7 +29,7 @@ def power(service: Service, caller: Caller, key: str, kind: str, vm: str = "") -
         hosts = [find_vm(found, vm).vm_id] if vm else []
         if not staying_vms(found):
             return
-        operation = _enqueue(service, session, caller, found, kind, {"hosts": hosts} if hosts else {})
+        operation = ask(service, session, caller, found, kind, {"hosts": hosts} if hosts else {})
     ended = _wait(service, operation, POWER_SECONDS)
     if ended is not None and ended.state != "done":
         what = "the VM" if vm else "the infrastructure"
@@ -44,7 +44,7 @@ def snapshot(service: Service, caller: Caller, key: str, vm: str, disk: str, nam
         if disk != "0":
             raise BadRequest("Only the first disk (0) can be made an image of.")
         arguments = {"vm_id": host.vm_id, "name": name, "auto_delete": auto_delete}
-        operation = _enqueue(service, session, caller, found, "snapshot", arguments)
+        operation = ask(service, session, caller, found, "snapshot", arguments)
         cloud = found.cloud
     ended = _wait(service, operation, POWER_SECONDS)
     if ended is None:
@@ -59,7 +59,7 @@ def destroy(service: Service, caller: Caller, key: str, force: bool, wait: bool)
     """Delete an infrastructure with everything in it; with `wait` until nothing is left of it."""
     with session_scope(service.engine) as session:
         found = open_infrastructure(session, caller, key)
-        operation = _enqueue(service, session, caller, found, "delete", {"force": True} if force else {})
+        operation = ask(service, session, caller, found, "delete", {"force": True} if force else {})
     if not wait:
         return
     ended = _wait(service, operation, DESTROY_SECONDS)
@@ -67,42 +67,10 @@ def destroy(service: Service, caller: Caller, key: str, force: bool, wait: bool)
         raise BadRequest(f"{ended.reason or 'The infrastructure could not be deleted.'} {_FORCE}")
 
 
-def alter(service: Service, caller: Caller, key: str, vm: str, posted: Any) -> None:
-    """Give a host another size. The simulated cloud does; others need a new host. Raises `BadRequest`."""
-    with session_scope(service.engine) as session:
-        found = open_infrastructure(session, caller, key)
-        host = find_vm(found, vm)
-        wanted = posted.get_system_by_name(host.node)
-        if wanted is None:
-            raise BadRequest(f"Incorrect RADL no system with name {host.node} provided.")
-        sizes = {name: size for name, size in _sizes(wanted).items() if size}
-        if found.cloud == "dummy":
-            host.extra = {**host.extra, "altered": {**host.extra.get("altered", {}), **sizes}}
-            return
-        if any(_size_of(host, name) not in (None, size) for name, size in sizes.items()):
-            raise BadRequest(
-                f"Hosts of the cloud {found.cloud} cannot be given another size. Add a host of the new size and remove "
-                "this one."
-            )
-
-
-def _sizes(system: Any) -> dict[str, float]:
-    found = {}
-    for feature, name in (("cpu.count", "cpus"), ("memory.size", "memory"), ("gpu.count", "num_gpus")):
-        item = system.getFeature(feature)
-        value = item.getValue("B") if item is not None else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-            found[name] = value
-    return found
-
-
-def _size_of(vm: Vm, name: str) -> Any:
-    return {**vm.extra.get("asked", {}), **vm.facts}.get(name) or None
-
-
-def _enqueue(
+def ask(
     service: Service, session: Any, caller: Caller, found: Infrastructure, kind: str, arguments: dict[str, Any]
 ) -> Operation:
+    """Add an operation, with the credentials of the request if they are those of the infrastructure's cloud."""
     needed = ""
     try:
         known = any(record.get("id") == found.cloud_id for record in caller.records)

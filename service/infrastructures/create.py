@@ -13,6 +13,7 @@ from ..auth.clouds import CloudAccess, find_region
 from ..db.engine import session_scope
 from ..db.models import Event, Infrastructure, Owner, Vm, new_id
 from ..errors import BadRequest, ServiceError
+from ..operations.chosen import configuring
 from ..operations.queue import enqueue, wait_for
 from .context import REGION, VO, Caller, Service, images_on_site, put_credentials, wait_until
 from .definition import Definition
@@ -27,11 +28,17 @@ def collection_name(key: str) -> str:
 
 
 def create(
-    service: Service, caller: Caller, document: Document, wait: bool, inputs: dict[str, Any] | None = None
+    service: Service,
+    caller: Caller,
+    document: Document,
+    wait: bool,
+    inputs: dict[str, Any] | None = None,
+    context: bool = True,
 ) -> str:
     """Make an infrastructure and return its id. Raises `ServiceError`.
 
     With `wait`: return when its hosts have been asked for; when none of them could be made, all of it is removed.
+    Without `context` they are not configured.
     """
     key = new_id()
     definition = translate(service, caller, document, key, inputs)
@@ -61,7 +68,13 @@ def create(
         operation = None
         if hosts and not failure:
             operation = enqueue(
-                session, found, "create", {}, caller.identity.user, credentials=needed, request_id=caller.request_id
+                session,
+                found,
+                "create",
+                configuring(context),
+                caller.identity.user,
+                credentials=needed,
+                request_id=caller.request_id,
             )
     if operation is not None and wait:
         _wait(service, caller, key, operation.id)

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from ..db.models import Event, Infrastructure, Operation, Vm
 from ..errors import Forbidden
+from ..operations.chosen import configures
 from ..operations.events import log_time
 from ..operations.keys import private_key
-from ..operations.queue import CONFIGURING, unfinished
+from ..operations.queue import unfinished
 from ..radl_text.from_topology import word
 from ..radl_text.vm_info import Host
 from .context import VO, Service, definition_of
@@ -45,7 +46,7 @@ def state(session: Session, found: Infrastructure) -> dict[str, Any]:
 
 def _state_of(vm: Vm, waiting: Iterable[Operation]) -> str:
     """Return the state to show: a host that is going to be configured again is not configured."""
-    again = any(operation.kind in CONFIGURING for operation in waiting)
+    again = any(configures(operation.kind, operation.arguments, vm.vm_id) for operation in waiting)
     return "running" if again and vm.state in ("configured", "unconfigured") else vm.state
 
 
@@ -167,5 +168,4 @@ def host_of(session: Session, found: Infrastructure, vm: Vm) -> Host:
         instance_name=vm.name,
         launch_time=int(vm.created_at.timestamp()) if vm.cloud_id else None,
         private_key=private_key(session, found.id) or "",
-        altered=vm.extra.get("altered", {}),
     )

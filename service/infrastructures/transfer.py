@@ -176,7 +176,7 @@ def _foreign(service: Service, caller: Caller, data: dict[str, Any]) -> tuple[In
         cloud_id=access.id,
         cloud_host=access.host,
         cloud_type=access.type,
-        wanted=[{"id": vm.vm_id, "node": vm.node} for vm in vms],
+        wanted=[vm.wanted for vm in vms],
         next_vm_id=max((int(item["im_id"]) for item in data["vm_list"]), default=-1) + 1,
         vms=vms,
     ), {}

@@ -27,9 +27,14 @@ _FILE = "dummy-cloud.db"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS host (
     id INTEGER PRIMARY KEY AUTOINCREMENT, infrastructure TEXT NOT NULL, instance INTEGER NOT NULL, node TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'running'
+    state TEXT NOT NULL DEFAULT 'running', cpus REAL NOT NULL DEFAULT 1, memory INTEGER NOT NULL DEFAULT 0,
+    instance_type TEXT NOT NULL DEFAULT ''
 )
 """
+
+
+_COLUMNS = ("id", "infrastructure", "instance", "node", "state", "cpus", "memory", "instance_type")
+_NO_SIZE = {"cpus": 1, "memory": 0, "instance_type": ""}
 
 
 class DummyCloud:
@@ -48,11 +53,9 @@ class DummyCloud:
     def hosts(self, infrastructure: str | None = None) -> list[dict[str, Any]]:
         """List hosts, of all infrastructures without a name."""
         with self._open() as link:
-            query = (
-                "SELECT id, infrastructure, instance, node, state FROM host WHERE ? IN ('', infrastructure) ORDER BY id"
-            )
+            query = f"SELECT {', '.join(_COLUMNS)} FROM host WHERE ? IN ('', infrastructure) ORDER BY id"  # noqa: S608
             rows = link.execute(query, (infrastructure or "",)).fetchall()
-        return [dict(zip(("id", "infrastructure", "instance", "node", "state"), row, strict=True)) for row in rows]
+        return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
     def make(self, infrastructure: str, instance: int, node: str) -> None:
         """Make a host."""
@@ -65,6 +68,12 @@ class DummyCloud:
         """Remove a host by its number in the cloud."""
         with self._open() as link:
             link.execute("DELETE FROM host WHERE id = ?", (number,))
+
+    def resize(self, number: int, size: dict[str, Any]) -> None:
+        """Give a host a size."""
+        with self._open() as link:
+            query = "UPDATE host SET cpus = ?, memory = ?, instance_type = ? WHERE id = ?"
+            link.execute(query, (size["cpus"], size["memory"], size["instance_type"], number))
 
     def power(self, number: int, state: str) -> None:
         """Start or stop a host."""
@@ -104,6 +113,7 @@ class Run:
         _play("Provide the hosts")
         wanted = self._wanted(groups)
         self._make(wanted)
+        self._resize(wanted, groups)
         instances = self._instances(groups)
         _ok("Create and start hosts", {"changed": True, "ansible_facts": {"im_instances": instances}})
         code = self._configure(instances)
@@ -127,8 +137,23 @@ class Run:
                 self.cloud.make(self.name, item["id"], item["node"])
                 _line(f"{item['node']}-{item['id']} is made")
 
+    def _resize(self, wanted: list[dict[str, Any]], groups: dict[str, dict[str, Any]]) -> None:
+        """Give hosts the size of their group, or that of their own."""
+        sizes = {item["id"]: {name: item[name] for name in _NO_SIZE if name in item} for item in wanted}
+        for host in self.cloud.hosts(self.name):
+            group = groups.get(host["node"], {})
+            of_group = {name: group.get(name, value) for name, value in _NO_SIZE.items()}
+            size = {**of_group, **sizes.get(host["instance"], {})}
+            if host["instance"] in sizes and size != {name: host[name] for name in _NO_SIZE}:
+                self.cloud.resize(host["id"], size)
+
     def _configure(self, instances: list[dict[str, Any]]) -> int:
         _play("Configure the hosts")
+        chosen = self.variables.get("configure", True)
+        if chosen is not True:
+            instances = [item for item in instances if item["id"] in (chosen or ())]
+        if not chosen:
+            return 0
         time.sleep(self.delay)
         while self.outcome == "never":
             time.sleep(1)
@@ -165,7 +190,7 @@ class Run:
     def _wanted(self, groups: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         given = self.variables.get("instances")
         if given is not None:
-            return [{"id": int(item["id"]), "node": str(item["node"])} for item in given]
+            return [{**item, "id": int(item["id"]), "node": str(item["node"])} for item in given]
         there = self.cloud.hosts(self.name)
         following = max((host["instance"] for host in there), default=-1) + 1
         wanted = []
@@ -194,8 +219,9 @@ def _instance(name: str, host: dict[str, Any], group: dict[str, Any]) -> dict[st
         "public_ip": ADDRESS if group.get("public") else None,
         "private_ip": ADDRESS,
         "user": "cloudadm",
-        "cpus": group.get("cpus", 1),
-        "memory": group.get("memory", 0),
+        "cpus": host["cpus"],
+        "memory": host["memory"],
+        "instance_type": host["instance_type"],
         "disks": [],
         "jump": None,
     }
@@ -215,7 +241,7 @@ def _groups(variables: dict[str, Any]) -> dict[str, dict[str, Any]]:
     except ContinuumError as error:
         _tell("error", {}, f"The template cannot be deployed: {error}")
         sys.exit(1)
-    names = ("count", "hostname", "domain", "public", "cpus", "memory")
+    names = ("count", "hostname", "domain", "public", "cpus", "memory", "instance_type")
     return {group.node: {name: getattr(group, name) for name in names} for group in found.topology.groups}
 
 

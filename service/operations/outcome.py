@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ..db.models import Infrastructure, Vm, now
+from ..db.models import SIZE, Infrastructure, Vm, now
 from .task import Task
 
 _FACTS_OF_NO_USE = ("id", "node", "name", "cloud_id", "state", "fresh")
@@ -30,7 +30,7 @@ def begins(session: Session, task: Task) -> None:
     for vm in infrastructure.live_vms:
         if keep is not None and vm.vm_id not in keep:
             vm.state = "deleting"
-        elif vm.state in ("configured", "unconfigured", "failed"):
+        elif vm.state in ("configured", "unconfigured", "failed") and (_takes_part(task, vm) or not vm.cloud_id):
             vm.state = "running" if vm.cloud_id else "pending"
             vm.configured, vm.error = "", ""
     _count(infrastructure)
@@ -74,15 +74,26 @@ def succeeded(session: Session, task: Task, result: dict[str, Any]) -> None:
     if isinstance(instances, list):
         seen(session, task, instances, whole=True)
     if task.configures:
+        nothing_to_do = not infrastructure.options.get("configures", True)
         for vm in infrastructure.live_vms:
-            if vm.state in ("running", "pending"):
-                vm.state = vm.configured = "configured"
-            elif vm.state == "stopped":
-                vm.configured = "configured"
+            if nothing_to_do or _takes_part(task, vm):
+                _set_configured(vm)
         outputs = result.get("outputs")
         infrastructure.outputs = outputs if isinstance(outputs, dict) else {}
     elif task.kind in ("start", "stop"):
         _powered(infrastructure, task)
+
+
+def _takes_part(task: Task, vm: Vm) -> bool:
+    """True for a host that is configured in a run."""
+    return task.chosen is None or vm.vm_id in task.chosen
+
+
+def _set_configured(vm: Vm) -> None:
+    if vm.state in ("running", "pending"):
+        vm.state = vm.configured = "configured"
+    elif vm.state == "stopped":
+        vm.configured = "configured"
 
 
 def _powered(infrastructure: Infrastructure, task: Task) -> None:
@@ -109,8 +120,25 @@ def failed(session: Session, task: Task, reason: str) -> None:
             vm.state = vm.configured or "running"
         if vm.state == "pending" and not vm.cloud_id:
             vm.state, vm.error = "failed", reason
-        elif vm.state in ("running", "pending", "configured"):
+        elif vm.state in ("running", "pending", "configured") and _takes_part(task, vm):
             vm.state = vm.configured = "unconfigured"
+    if task.kind == "alter":
+        _size_as_before(infrastructure, task)
+
+
+def _size_as_before(infrastructure: Infrastructure, task: Task) -> None:
+    """A size that the cloud has refused is not wanted any more: nothing else could be changed."""
+    vm = next((item for item in infrastructure.live_vms if item.vm_id == task.arguments.get("vm_id")), None)
+    if vm is None or size_facts(vm) != task.arguments["facts"] or vm.extra.get("altered") != task.arguments["after"]:
+        return
+    vm.extra = {**vm.extra, "altered": task.arguments["before"]}
+    wanted = infrastructure.wanted or []
+    infrastructure.wanted = [vm.wanted if item["id"] == vm.vm_id else item for item in wanted]
+
+
+def size_facts(vm: Vm) -> dict[str, Any]:
+    """Return the size that a host has, as the cloud tells it."""
+    return {name: vm.facts.get(name) for name in SIZE}
 
 
 def deleted(session: Session, task: Task) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import 
 
 from ..config import Config
 from ..static_hosts import static_variables
+from .chosen import chosen
 from .queue import CONFIGURING
 
 _PLAYBOOKS = {**dict.fromkeys(CONFIGURING, "deploy"), "delete": "destroy"}
@@ -68,6 +69,11 @@ class Task:
         """True when hosts are configured in it."""
         return self.kind in CONFIGURING
 
+    @property
+    def chosen(self) -> frozenset[int] | None:
+        """The numbers of the hosts that are configured in it, None for all."""
+        return chosen(self.kind, self.arguments)
+
     def variables(self, template: str) -> dict[str, Any]:
         """Return the extra variables of the playbook; `template` is the file of the template."""
         found: dict[str, Any] = {"infrastructure": self.name, "cloud": self.cloud}
@@ -76,6 +82,9 @@ class Task:
             found |= {name: self.options[name] for name in ("images", "sizes") if self.options.get(name)}
             if self.wanted is not None:
                 found["instances"] = self.wanted
+            if self.chosen is not None:
+                there = {int(item["id"]) for item in self.wanted or ()}
+                found["configure"] = sorted(self.chosen & there) or False
             found["reconfigure"] = bool(self.arguments.get("reconfigure", self.kind == "reconfigure"))
         elif self.kind == "snapshot":
             found |= {"host": str(self.arguments["vm_id"]), "snapshot": str(self.arguments.get("name") or "")}

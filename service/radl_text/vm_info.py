@@ -41,7 +41,6 @@ class Host:
     instance_name: str = ""
     launch_time: int | None = None
     private_key: str = ""
-    altered: dict[str, Any] = field(default_factory=dict)
 
 
 def vm_document(definition: Any, host: Host) -> Any:
@@ -99,7 +98,7 @@ def _set(one: Any, name: str, value: Any, unit: str = "") -> None:
 
 
 def _set_sizes(one: Any, host: Host) -> None:
-    values = {**host.facts, **host.altered}
+    values = host.facts
     cpus, memory, gpus = values.get("cpus"), values.get("memory"), values.get("num_gpus")
     if cpus and cpus != _asked(one, "cpu.count"):
         _set(one, "cpu.count", int(cpus) if cpus == int(cpus) else cpus)

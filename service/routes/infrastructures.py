@@ -45,14 +45,14 @@ def list_infrastructures(caller: Caller, media: str) -> Response:
 @endpoint("Error Creating Inf.", URIS, changes=True)
 def create_infrastructure(caller: Caller, media: str) -> Response:
     """Make an infrastructure, or tell what it would take (`dry_run`)."""
-    asynchronous, dry_run = flag("async"), flag("dry_run")
+    asynchronous, dry_run, context = flag("async"), flag("dry_run"), flag("context", True)
     if dry_run:
         negotiated(JSON)
     kind = check_body_type()
     posted = document(kind)
     if dry_run:
         return json_answer(create.estimate(service(), caller, posted))
-    key = create.create(service(), caller, posted, wait=not asynchronous)
+    key = create.create(service(), caller, posted, wait=not asynchronous, context=context)
     return _with_id(one_uri(media, infrastructure_uri(key)), key)
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from ..db.engine import read_scope
 from ..errors import BadRequest, NotFound, ServiceError
-from ..infrastructures import actions, change, show
+from ..infrastructures import actions, alter, change, show
 from ..infrastructures.context import Caller, find_vm, open_infrastructure, radl_of
 from ..radl_text.vm_info import vm_json, vm_property, vm_text
 from .guard import check_body_type, document, endpoint, flag, one_of, required, service
@@ -42,10 +42,7 @@ def _info(caller: Caller, media: str, key: str, vm: str) -> Response:
 def alter_vm(caller: Caller, media: str, key: str, vm: str) -> Response:
     """Give a host another size."""
     kind = check_body_type()
-    posted = document(kind, complete=False)
-    if posted.is_tosca:
-        raise BadRequest("A host is altered by RADL, not by TOSCA.")
-    actions.alter(service(), caller, key, vm, posted.radl)
+    alter.alter(service(), caller, key, vm, document(kind, complete=False))
     return _info(caller, media, key, vm)
 
 
@@ -53,11 +50,11 @@ def alter_vm(caller: Caller, media: str, key: str, vm: str) -> Response:
 @endpoint("Error Removing resources", TEXT, changes=True)
 def remove_vms(caller: Caller, _media: str, key: str, vm: str) -> Response:
     """Remove hosts: a list of numbers, all of which must be there."""
-    flag("context", True)
+    context = flag("context", True)
     numbers = vm.split(",")
     if len(numbers) > _MOST_IDS:
         raise BadRequest("Too many hosts in one request.")
-    change.remove(service(), caller, key, numbers)
+    change.remove(service(), caller, key, numbers, context)
     return empty()
 
 

@@ -144,7 +144,8 @@ def _size(size: dict[str, Any]) -> dict[str, Any]:
         if "cpus" in size:
             found["cpus"] = float(size["cpus"])
         if "memory" in size:
-            found["memory"] = parse_size(size["memory"])
+            memory = size["memory"]
+            found["memory"] = memory if isinstance(memory, int) else parse_size(memory)
         return found
     except (TypeError, ValueError) as error:
         raise ChoiceError.of(f"A size cannot be read: {error}.", "Write {cpus: 2, memory: 4 GiB}.") from None

@@ -52,6 +52,45 @@ def deployed(engine: Engine, one: str) -> None:
         outcome.succeeded(session, task(one, wanted=WANTED), {"instances": made, "outputs": {"ip": "1.2.3.4"}})
 
 
+def test_hosts_that_are_not_configured_in_a_run_keep_what_they_are(engine: Engine, one: str) -> None:
+    deployed(engine, one)
+    more = [*WANTED, {"id": 2, "node": "wn"}]
+    job = task(one, "add", more, configure=False)
+    with session_scope(engine) as session:
+        outcome.begins(session, job)
+    assert states(engine, one) == {0: "configured", 1: "configured", 2: "pending"}
+    with session_scope(engine) as session:
+        outcome.succeeded(session, job, {"instances": [instance(number) for number in (0, 1, 2)]})
+    assert states(engine, one) == {0: "configured", 1: "configured", 2: "running"}
+    again = task(one, "reconfigure", more, hosts=[1])
+    with session_scope(engine) as session:
+        outcome.begins(session, again)
+    assert states(engine, one) == {0: "configured", 1: "running", 2: "running"}
+    with session_scope(engine) as session:
+        outcome.failed(session, again, "no.")
+    assert states(engine, one) == {0: "configured", 1: "unconfigured", 2: "running"}
+
+
+@pytest.mark.parametrize(("memory", "kept"), [(1, {}), (2, {"memory": 2})])
+def test_a_size_that_the_cloud_refuses_is_wanted_no_more(engine: Engine, one: str, memory: int, kept: Any) -> None:
+    """One that the host got is, however the run ended."""
+    before = {"cpus": None, "memory": 1, "instance_type": None}
+    job = task(one, "alter", WANTED, vm_id=1, before={}, after={"memory": 2}, facts=before)
+    with session_scope(engine) as session:
+        outcome.begins(session, task(one, wanted=WANTED))
+        outcome.seen(session, job, [instance(0), instance(1, memory=1)])
+        row = session.get_one(Infrastructure, one)
+        row.vms[1].extra = {"altered": {"memory": 2}}
+        row.wanted = [vm.wanted for vm in row.vms]
+        assert row.wanted[1] == {"id": 1, "node": "wn", "memory": 2}
+    with session_scope(engine) as session:
+        outcome.seen(session, job, [instance(1, memory=memory)])
+        outcome.failed(session, job, "no.")
+    found = read(engine, one)
+    assert found.wanted is not None
+    assert found.wanted[1] == {"id": 1, "node": "wn", **kept}
+
+
 def test_from_pending_to_configured(engine: Engine, one: str) -> None:
     job = task(one, wanted=WANTED)
     with session_scope(engine) as session:

@@ -41,6 +41,10 @@ def test_variables_of_a_deployment() -> None:
         "reconfigure": False,
     }
     assert "instances" not in task().variables("/t.yaml")
+    assert "configure" not in job.variables("")
+    assert task("add", arguments={"configure": False}).variables("")["configure"] is False
+    some = task("reconfigure", arguments={"hosts": [0, 3]}, wanted=wanted)
+    assert some.variables("")["configure"] == [0]
     assert task("reconfigure").variables("")["reconfigure"] is True
     assert task("reconfigure", arguments={"reconfigure": False}).variables("")["reconfigure"] is False
 

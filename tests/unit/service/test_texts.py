@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from radl.radl_parse import parse_radl
 from service.errors import BadRequest
-from service.infrastructures.change import _leaving
 from service.infrastructures.create import wanted_hosts
 from service.infrastructures.definition import Translator, merged, read_template_text, without_removal_lists
+from service.infrastructures.plans import _leaving
 from service.infrastructures.search import matching
 from service.infrastructures.stats import COLUMNS, as_csv, read_date
 from service.radl_text.reader import read_text

@@ -39,6 +39,7 @@ def test_everything_chosen() -> None:
 def test_single_hosts_may_have_sizes_of_their_own() -> None:
     listed = [{"id": 0, "node": "box"}, {"id": 2, "node": "box", "cpus": 2, "memory": "4 GiB", "instance_type": ""}]
     assert choices(instances=listed).host_sizes == {2: {"cpus": 2.0, "memory": 4 * 2**30, "instance_type": ""}}
+    assert choices(instances=[{"id": 0, "node": "box", "memory": 512 * 2**20}]).host_sizes == {0: {"memory": 2**29}}
     with pytest.raises(ChoiceError, match="A size cannot be read"):
         choices(instances=[{"id": 0, "node": "box", "memory": "much"}])
     found = topology_data(deployment(TOPOLOGY, choices(instances=listed), "/k"), {})["im_instances_wanted"]
