@@ -13,7 +13,6 @@ _TEXT: Schema = {"type": "string"}
 _FLAG: Schema = {"type": "boolean", "default": False}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _YAML_OR_RADL: dict[str, Schema] = {"text/yaml": _TEXT, "text/plain": _TEXT, "application/json": {}}
-_RADL: dict[str, Schema] = {"text/plain": _TEXT, "application/json": {}}
 _URIS: dict[str, Schema] = {"text/uri-list": _TEXT, "application/json": {"type": "object"}}
 
 
@@ -101,13 +100,16 @@ PARAMETERS: dict[str, Query] = {
     "name": (_TEXT, "Name."),
 }
 
+_CONTEXT: Query = ({"type": "boolean", "default": True}, "Configure the hosts.")
 QUERIES: dict[str, dict[str, Query]] = {
     "infrastructures.list_infrastructures": {"filter": (_TEXT, "Regular expression on names and templates.")},
     "infrastructures.create_infrastructure": {
         "async": (_FLAG, "Answer at once."),
         "dry_run": (_FLAG, "Make nothing, tell what it would take."),
+        "context": _CONTEXT,
     },
-    "infrastructures.add_resources": {"context": ({"type": "boolean", "default": True}, "Configure the hosts.")},
+    "infrastructures.add_resources": {"context": _CONTEXT},
+    "vms.remove_vms": {"context": _CONTEXT},
     "infrastructures.destroy_infrastructure": {
         "force": (_FLAG, "Forget it even if the cloud cannot be asked."),
         "async": (_FLAG, "Answer at once."),
@@ -117,7 +119,9 @@ QUERIES: dict[str, dict[str, Query]] = {
         "delete": (_FLAG, "Give the infrastructure away with its data."),
     },
     "infrastructures.change_authorization": {"overwrite": (_FLAG, "Make it the only owner.")},
-    "infrastructures.reconfigure_infrastructure": {"vm_list": (_TEXT, "Numbers of hosts, with commas.")},
+    "infrastructures.reconfigure_infrastructure": {
+        "vm_list": (_TEXT, "Numbers of the hosts to configure, with commas; all by default.")
+    },
     "version.stats": {
         "init_date": ({"type": "string", "format": "date"}, "First day."),
         "end_date": ({"type": "string", "format": "date"}, "Last day."),
@@ -135,8 +139,8 @@ BODIES: dict[str, dict[str, Schema]] = {
     "infrastructures.add_resources": _YAML_OR_RADL,
     "infrastructures.import_infrastructure": {"application/json": {}},
     "infrastructures.change_authorization": {"application/json": {}},
-    "infrastructures.reconfigure_infrastructure": _RADL,
-    "vms.alter_vm": _RADL,
+    "infrastructures.reconfigure_infrastructure": _YAML_OR_RADL,
+    "vms.alter_vm": _YAML_OR_RADL,
     "native.deploy": {"application/json": _ref("Deploy")},
 }
 

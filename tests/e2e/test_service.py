@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,15 +106,36 @@ def _looks(service: Client, key: str) -> None:
 
 
 def _changes(service: Client, key: str) -> None:
-    added = service.folder / "add.radl"
+    """A host comes, first as it is and then configured, alone; another goes; the one that came gets another size."""
+    added, nothing = service.folder / "add.radl", service.folder / "nothing.radl"
     added.write_text(ADD)
-    assert "IDs: 2 " in service.run("addresource", key, str(added))
+    nothing.write_text("")
+    assert "IDs: 2 " in service.run("addresource", key, str(added), "0")
+    assert _rested(service, key) == {"0": "configured", "1": "configured", "2": "running"}
+    service.run("reconfigure", key, str(nothing), "2")
     assert service.wait(key) == {"0": "configured", "1": "configured", "2": "configured"}
+    assert "Prepare the hosts" not in service.run("getvmcontmsg", key, "1")
     service.run("removeresource", key, "1")
     assert service.wait(key) == {"0": "configured", "2": "configured"}
     assert service.shell(key, "srun hostname").strip() == "vnode-2"
     service.run("reconfigure", key)
     assert service.wait(key) == {"0": "configured", "2": "configured"}
+    altered = service.folder / "alter.radl"
+    altered.write_text("system wn (memory.size >= 768 MiB)\n")
+    service.run("alter", key, "2", str(altered))
+    assert service.run("getvminfo", key, "2", "memory.size", quiet=True).strip() == str(768 * 1024**2)
+    assert service.wait(key) == {"0": "configured", "2": "configured"}
+    assert service.shell(key, "sinfo -h -N -o %m -n vnode-2").strip() == "768"
+
+
+def _rested(service: Client, key: str) -> dict[str, str]:
+    """Wait until an operation is done, also where hosts stay without configuration; return the states of the hosts."""
+    end = time.monotonic() + 300
+    while "add is done." not in service.run("getcontmsg", key):
+        assert time.monotonic() < end
+        time.sleep(1)
+    states: dict[str, str] = json.loads(service.run("getstate", key, quiet=True))["vm_states"]
+    return states
 
 
 def _power(service: Client, key: str) -> None:
