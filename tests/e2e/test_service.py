@@ -106,13 +106,13 @@ def _looks(service: Client, key: str) -> None:
 
 
 def _changes(service: Client, key: str) -> None:
-    """A host comes, first as it is and then configured, alone; another goes; the one that came gets another size."""
+    """A host comes, first as it is and then configured with the front end alone; another goes; the one that came gets another size."""
     added, nothing = service.folder / "add.radl", service.folder / "nothing.radl"
     added.write_text(ADD)
     nothing.write_text("")
     assert "IDs: 2 " in service.run("addresource", key, str(added), "0")
     assert _rested(service, key) == {"0": "configured", "1": "configured", "2": "running"}
-    service.run("reconfigure", key, str(nothing), "2")
+    service.run("reconfigure", key, str(nothing), "0,2")
     assert service.wait(key) == {"0": "configured", "1": "configured", "2": "configured"}
     assert "Prepare the hosts" not in service.run("getvmcontmsg", key, "1")
     service.run("removeresource", key, "1")
