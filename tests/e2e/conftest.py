@@ -54,13 +54,14 @@ class Run:
 
 @dataclass
 class Deployer:
-    """Runs the playbooks of the collection for one infrastructure."""
+    """Runs the playbooks of the collection for one infrastructure; `known` are the hosts of its last deployment."""
 
     home: Path
     name: str
     template: str = "slurm"
     environment: dict[str, str] = field(default_factory=dict)
     cloud: str = "local"
+    known: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     def command(self, playbook: str, *options: str, **variables: Any) -> list[str]:
         """Return the command line; `variables` become extra variables."""
@@ -82,7 +83,10 @@ class Deployer:
         )
         output = process.stdout + process.stderr
         assert not check or process.returncode == 0, output
-        return Run(process.returncode, output, json.loads(progress.read_text()) if progress.exists() else {})
+        done = Run(process.returncode, output, json.loads(progress.read_text()) if progress.exists() else {})
+        if playbook in ("deploy", "destroy") and process.returncode == 0 and "--check" not in options:
+            self.known = (done.progress.get("result") or {}).get("instances") or []
+        return done
 
     def deploy(self, *options: str, check: bool = True, **inputs: Any) -> Run:
         """Deploy the template with these inputs."""
@@ -196,7 +200,7 @@ def cluster(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For every day runs are killed in two phases, on slow clouds in one; the others are long tests.
 
-    So are images of hosts on slow clouds.
+    On slow clouds so are images of hosts, and the end of what was killed: what is killed in the daily phase ends too.
     """
     for item in items:
         given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
@@ -204,7 +208,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if chosen is None:
             continue
         daily = [EARLY_PHASES[1]] if chosen.slow else [EARLY_PHASES[1], LATE_PHASES[1]]
-        if given.get("phase", daily[0]) not in daily or (chosen.slow and item.path.stem == "test_snapshot"):
+        repeats = item.path.stem == "test_snapshot" or item.name.startswith("test_destroy_after_a_kill")
+        if given.get("phase", daily[0]) not in daily or (chosen.slow and repeats):
             item.add_marker(pytest.mark.long)
 
 
