@@ -26,7 +26,8 @@ from .access import CloudAccess
 
 SECONDS = 60.0
 _WAIT_SECONDS = 5.0
-_AT_A_TIME = threading.BoundedSemaphore(4)
+MOST = 4
+_AT_A_TIME = threading.BoundedSemaphore(MOST)
 # Of the service's environment it gets these; no home, in which clouds.yaml or passwords could be.
 _TAKEN_OVER = (
     *("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
@@ -48,14 +49,14 @@ _STORAGE = {
 _NOTHING = {"used": 0, "limit": -1}
 
 
-def ask(access: CloudAccess, what: str, filters: Mapping[str, str] | None = None, seconds: float = SECONDS) -> Any:
+def ask(access: CloudAccess, what: str, filters: Mapping[str, str] | None = None) -> Any:
     """Return the images or the quotas of a project. Raises `ServiceError`."""
     if not _AT_A_TIME.acquire(timeout=_WAIT_SECONDS):
         raise ServiceError("Too many sites are being asked at this moment. Try again in a minute.", 503)
     try:
-        text = _run({"environment": access.environment, "what": what, "filters": dict(filters or {})}, seconds)
+        text = _run({"environment": access.environment, "what": what, "filters": dict(filters or {})})
     except subprocess.TimeoutExpired:
-        raise ServiceError(f"The site {access.host} has not answered within {seconds:g} seconds.", 503) from None
+        raise ServiceError(f"The site {access.host} has not answered within {SECONDS:g} seconds.", 503) from None
     finally:
         _AT_A_TIME.release()
     try:
@@ -67,7 +68,7 @@ def ask(access: CloudAccess, what: str, filters: Mapping[str, str] | None = None
     return answer[what]
 
 
-def _run(question: Mapping[str, Any], seconds: float) -> str:
+def _run(question: Mapping[str, Any]) -> str:
     repository = Path(__file__).resolve().parents[2]
     environment = {name: os.environ[name] for name in _TAKEN_OVER if name in os.environ}
     paths = [str(repository), str(repository / "collections"), os.environ.get("PYTHONPATH", "")]
@@ -76,7 +77,7 @@ def _run(question: Mapping[str, Any], seconds: float) -> str:
         input=json.dumps(question),
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=SECONDS,
         check=False,
         cwd="/",
         env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "HOME": "/nonexistent"},
