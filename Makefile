@@ -59,7 +59,7 @@ lab-aws: setup ## start an AWS to play with on this machine, until Ctrl-C
 
 .PHONY: test
 test: lint-fast ## fast checks and all tests but the long ones, with coverage (under 15 minutes)
-	.venv/bin/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 .PHONY: test-unit
 test-unit: setup ## unit tests only: no network, no hosts, seconds

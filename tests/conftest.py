@@ -31,7 +31,7 @@ sys.path.insert(0, str(_link_collection()))
 
 
 class OrderedScheduling(LoadFileScheduling):  # type: ignore[misc, unused-ignore]
-    """How two processes share the tests: a file stays together, for its tests use one infrastructure in their order.
+    """How the processes share the tests: a file stays together, for its tests use one infrastructure in their order.
 
     A file that runs on several clouds is parted by cloud. (The marks xdist_group would do that too, but xdist 3.8 does
     not see them under pytest 9.2.)
@@ -39,7 +39,7 @@ class OrderedScheduling(LoadFileScheduling):  # type: ignore[misc, unused-ignore
 
     def _split_scope(self, nodeid: str) -> str:
         path, _colons, rest = nodeid.partition("::")
-        cloud = re.search(r"\[(local|aws)\b", rest) if path.startswith("tests/e2e/") else None
+        cloud = re.search(r"\[(local|aws|openstack)\b", rest) if path.startswith("tests/e2e/") else None
         return f"{path} on {cloud[1]}" if cloud else path
 
 
