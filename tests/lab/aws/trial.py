@@ -28,12 +28,39 @@ def wait_for(so: Callable[[], Any], what: str) -> Any:
         time.sleep(0.3)
 
 
-class Cloud:
+class Login:
+    """Reaches hosts by SSH with a key, as the user that their image has."""
+
+    def __init__(self, key: Path, user: str) -> None:
+        self.key, self.user = key, user
+
+    def ssh(self, address: str, command: str, user: str = "", jump: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command on a host."""
+        options = ["-i", str(self.key), "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
+        options += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=3"]
+        if jump:
+            options += ["-o", f"ProxyCommand=ssh {' '.join(options)} -W %h:%p {self.user}@{jump}"]
+        words = ["ssh", *options, f"{user or self.user}@{address}", command]
+        return subprocess.run(words, text=True, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+
+    def ask(self, address: str, command: str, user: str = "", jump: str = "") -> str:
+        """Run a command on a host once it answers; return what it prints."""
+        wait_for(lambda: self.ssh(address, "true", user, jump).returncode == 0, f"SSH to {address}")
+        done = self.ssh(address, command, user, jump)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def is_closed(self, address: str) -> bool:
+        """Return whether SSH finds nobody there."""
+        return self.ssh(address, "true").returncode == 255
+
+
+class Cloud(Login):
     """A lab with a VPC, a public subnet and a key."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
+        super().__init__(folder / "key", "admin")
         self.lab, self.ec2 = lab, lab.client("ec2")
-        self.key = folder / "key"
         self.key.write_text(self.ec2.create_key_pair(KeyName="hosts", KeyType="ed25519")["KeyMaterial"])
         self.key.chmod(0o600)
         filters = [{"Name": "name", "Values": ["debian-12-amd64-*"]}]
@@ -91,26 +118,6 @@ class Cloud:
         """Wait for a state of an instance; return what the API tells of it then."""
         wait_for(lambda: self.find(instance)["State"]["Name"] == state, f"{instance} {state}")
         return self.find(instance)
-
-    def ssh(self, address: str, command: str, user: str = "admin", jump: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command on a host."""
-        options = ["-i", str(self.key), "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
-        options += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=3"]
-        if jump:
-            options += ["-o", f"ProxyCommand=ssh {' '.join(options)} -W %h:%p admin@{jump}"]
-        words = ["ssh", *options, f"{user}@{address}", command]
-        return subprocess.run(words, text=True, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
-
-    def ask(self, address: str, command: str, user: str = "admin", jump: str = "") -> str:
-        """Run a command on a host once it answers; return what it prints."""
-        wait_for(lambda: self.ssh(address, "true", user, jump).returncode == 0, f"SSH to {address}")
-        done = self.ssh(address, command, user, jump)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def is_closed(self, address: str) -> bool:
-        """Return whether SSH finds nobody there."""
-        return self.ssh(address, "true").returncode == 255
 
     def end(self, *instances: str) -> None:
         """Terminate instances and wait for it."""

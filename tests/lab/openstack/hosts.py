@@ -59,6 +59,7 @@ class Hosts:
         self._turn, self._slots = threading.Lock(), threading.Semaphore(_WORKERS)
         self._ended = threading.Event()
         self._waker = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._looking = threading.Thread(target=self._loop, daemon=True, name="hosts")
 
     def begin(self, database: Database, wake_socket: Path) -> None:
         """Prepare the machine and begin to look; makes the image of the hosts when it is not there."""
@@ -67,12 +68,14 @@ class Hosts:
         self._containers.ensure_image()
         self._waker.bind(str(wake_socket))
         self._waker.settimeout(_LOOK_SECONDS)
-        threading.Thread(target=self._loop, daemon=True, name="hosts").start()
+        self._looking.start()
 
     def end(self) -> None:
         """Stop looking, and remove everything."""
         self._ended.set()
-        self.wake()
+        if self._looking.is_alive():
+            self.wake()
+            self._looking.join()
         with self._turn:
             self.place.clean()
         self._volumes.clear()

@@ -19,16 +19,29 @@ class Networks(shared.Networks):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self._places: dict[str, str] = {}
+        self._subnets: set[tuple[str, str]] = set()
 
     def forget(self) -> None:
         """Forget all; the namespaces were removed by others."""
         super().forget()
-        self._places = {}
+        self._places, self._subnets = {}, set()
 
     def drop(self, port: str) -> None:
         """Take an interface of a host away."""
         space = self._places.pop(port, "")
         attempt("ip", "-n", self._space(space), "link", "del", _near(port))
+
+    def _ensure(self, vpc: str, ports: Iterable[Port]) -> None:
+        super()._ensure(vpc, ports)
+        for port in ports:
+            if (vpc, port.subnet) not in self._subnets:
+                # An address of a subnet that nobody has is not looked for outside.
+                run("ip", "-n", self._space(vpc), "route", "replace", "unreachable", port.subnet)
+                self._subnets.add((vpc, port.subnet))
+
+    def _remove(self, vpc: str) -> None:
+        super()._remove(vpc)
+        self._subnets = {item for item in self._subnets if item[0] != vpc}
 
     def _plug_port(self, vpc: str, name: str, port: Port) -> None:
         super()._plug_port(vpc, name, port)

@@ -8,6 +8,7 @@ Nova loads this file as a module of its own package nova.virt, therefore nothing
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from nova import context as nova_context
@@ -101,7 +102,7 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
         metadata = {"status": "active", "disk_format": "raw", "container_format": "bare"}
         service = glance.get_default_image_service()
         kept = service.show(context, image_id).get("properties", {})
-        service.update(context, image_id, {**metadata, "properties": kept}, iter((b"lab",)), purge_props=False)
+        service.update(context, image_id, {**metadata, "properties": kept}, io.BytesIO(b"lab"), purge_props=False)
 
     def attach_volume(
         self, context: Any, connection_info: Any, instance: Any, mountpoint: str, *arguments: Any, **options: Any
