@@ -197,6 +197,26 @@ def test_a_host_with_an_access_token(lab: Lab, service: Client) -> None:
     assert f"provider.vo = '{VO}'" in deploy_and_destroy(lab, service, "egi.yaml", "member", token)
 
 
+def test_other_ways_to_log_in(lab: Lab, keystone: str, service: Client) -> None:
+    """An application credential, an access token in a record of OpenStack, and a password with everything said."""
+    connection = lab.connection()
+    credential = connection.identity.create_application_credential(connection.current_user_id, "for-the-service")
+    site = f"id = lab; type = OpenStack; host = {keystone}"
+    records = (
+        f"{site}; auth_version = 3.x_appcred; username = {credential.id}; password = '{credential.secret}'",
+        f"{site}; auth_version = 3.x_oidc_access_token; username = egi.eu; tenant = openid; domain = demo; "
+        f"password = {lab.token()}",
+        f"{site}; username = ann; password = '{PASSWORD}'; tenant_id = {connection.current_project_id}; "
+        "auth_version = 3.x_password; domain = Default; service_region = RegionOne; api_version = 2.1",
+    )
+    try:
+        for record in records:
+            write_records(service.folder, "other", record)
+            assert "600" in service.run("cloudusage", "lab", user="other"), record
+    finally:
+        connection.identity.delete_application_credential(connection.current_user_id, credential)
+
+
 @pytest.mark.long
 def test_a_token_of_somebody_who_is_not_in_the_vo(lab: Lab, service: Client) -> None:
     token = lab.token(vo=False)
