@@ -173,6 +173,64 @@ class Aws(CloudUnderTest):
         return log.read_text(encoding="utf-8", errors="replace")[-4000:] if log.exists() else ""
 
 
+class OpenStack(CloudUnderTest):
+    """The OpenStack of the lab: its own services, and servers that are real hosts."""
+
+    name = "openstack"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lab: Any = None
+        self.empty: dict[str, list[Any]] = {}
+
+    @staticmethod
+    def missing() -> str:
+        for module in ("lab", "openstack"):
+            if importlib.util.find_spec(module) is None:
+                return f"needs the Python package {module}"
+        from lab.openstack.client import Lab
+
+        return Lab.missing() or Local.missing()
+
+    def start(self) -> None:
+        from lab.openstack.client import Lab
+
+        self.lab = Lab.start(hosts=True, state=self.folder)
+        self.environment = dict(self.lab.environment)
+        self.empty = self.lab.describe()
+
+    def stop(self) -> None:
+        if self.lab is not None:
+            self.lab.stop()
+
+    def hosts(self, infrastructure: str) -> list[str]:
+        return sorted(item["name"] for item in self.lab.describe()["servers"] if _marked(item) == infrastructure)
+
+    def left_over(self, infrastructure: str) -> dict[str, list[str]]:
+        """What was not there when the lab was new, and is not marked as another infrastructure's."""
+        found: dict[str, list[str]] = {}
+        for kind, items in self.lab.describe().items():
+            known = self.empty.get(kind, [])
+            new = [item for item in items if item not in known and _marked(item) in ("", infrastructure)]
+            if new:
+                found[kind] = [json.dumps(item, default=str) for item in new]
+        return found
+
+    def forget_image(self, image: str) -> None:
+        self.lab.connection().image.delete_image(image.rpartition("/")[2])
+
+    def trouble(self) -> str:
+        log = self.folder / "lab.log"
+        return log.read_text(encoding="utf-8", errors="replace")[-4000:] if log.exists() else ""
+
+
+def _marked(item: dict[str, Any]) -> str:
+    """The infrastructure that a resource of OpenStack bears the mark of: metadata, a tag, or its name."""
+    tags = [tag.partition("=")[2] for tag in item.get("tags") or [] if str(tag).startswith("im_infrastructure=")]
+    named = str(item.get("name") or "").removeprefix("im-").partition(".")[0] if "im-" in str(item.get("name")) else ""
+    return str((item.get("metadata") or {}).get("im_infrastructure") or next(iter(tags), named))
+
+
 def _owner(item: Any) -> str:
     tags = item.get("tags") if isinstance(item, dict) else None
     return str(tags.get("im_infrastructure", "")) if isinstance(tags, dict) else ""
@@ -182,4 +240,4 @@ def _name(item: dict[str, Any]) -> str:
     return str(item["tags"].get("Name", ""))
 
 
-CLOUDS: dict[str, type[CloudUnderTest]] = {"local": Local, "aws": Aws}
+CLOUDS: dict[str, type[CloudUnderTest]] = {"local": Local, "aws": Aws, "openstack": OpenStack}
