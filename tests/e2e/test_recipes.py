@@ -119,6 +119,17 @@ def deploy_both(two: tuple[Deployer, Deployer]) -> None:
         assert run.returncode == 0, output.decode()
 
 
+def test_hosts_can_be_made_and_configured_later(two: tuple[Deployer, Deployer]) -> None:
+    """The sandbox is told too whom to configure."""
+    deployer = two[0]
+    bare = deployer.run("deploy", template=deployer.template, inputs={"text": TEXT}, configure=False)
+    assert bare.roles == {}
+    assert deployer.ssh("vnode-0", "ls /etc/hosts.orig /etc/values.json || true") == ""
+    wrong = deployer.run("deploy", template=deployer.template, inputs={}, configure="vnode-7", check=False)
+    assert wrong.code
+    assert "There is no host 'vnode-7' to configure." in wrong.output
+
+
 def test_values_arrive_as_they_are_and_passwords_are_not_shared(two: tuple[Deployer, Deployer]) -> None:
     deploy_both(two)
     values = [json.loads(deployer.ssh("vnode-0", "sudo cat /etc/values.json")) for deployer in two]
