@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LABS = {"aws": "lab.aws"}
-_START_SECONDS = 120
+LABS = {"aws": "lab.aws", "openstack": "lab.openstack"}
+_WHAT = {
+    "aws": "an emulator of its API, with real hosts behind it",
+    "openstack": "its own services, with real hosts behind them; the first start takes some minutes",
+}
 _STOP_SECONDS = 120
 
 
@@ -58,7 +61,8 @@ class DemoLab:
         return dict(found)
 
     def _start(self) -> dict[str, Any]:
-        print(f"Starting the lab of {self.cloud} on this machine: an emulator of its API, with real hosts behind it.")
+        print(f"Starting the lab of {self.cloud} on this machine: {_WHAT[self.cloud]}.", flush=True)
+        self._set_up()
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "lab.log"
         words = [sys.executable, "-m", LABS[self.cloud], "serve", "--state", str(self.folder / "state")]
@@ -79,6 +83,12 @@ class DemoLab:
         found["before"] = self._ask(found, "describe")
         self._file.write_text(json.dumps(found), encoding="utf-8")
         return found
+
+    def _set_up(self) -> None:
+        """Install what the lab needs of the system; the program says what is missing when it may not."""
+        program = REPOSITORY / "tools" / f"setup-lab-{self.cloud}"
+        if program.exists() and subprocess.run([str(program)], check=False).returncode:
+            raise SystemExit(1)
 
     def _ask(self, found: dict[str, Any], what: str) -> Any:
         request = urllib.request.Request(f"{found['endpoint']}/lab/{what}", method="GET")  # noqa: S310 - our own lab
