@@ -22,6 +22,8 @@ DEMO := --template '$(strip $(TEMPLATE))' --cloud '$(strip $(CLOUD))' $(if $(INF
     $(if $(INPUTS),--inputs '$(subst ','\'',$(INPUTS))') $(if $(filter-out 0,$(V)),--verbose)
 PACKAGE := ansible_collections.continuum.im.plugins
 PYTHON_CODE := plugins service tests tools
+# What some tests need of the system. Without it they are skipped, and say so.
+TESTS_NEED := tools/setup-lab-openstack || true
 
 .PHONY: help
 help: ## show this list
@@ -57,8 +59,14 @@ replay: setup ## replay recorded exchanges with the Infrastructure Manager again
 lab-aws: setup ## start an AWS to play with on this machine, until Ctrl-C
 	@cd tests && ../.venv/bin/python -m lab.aws serve
 
+.PHONY: lab-openstack
+lab-openstack: setup ## start an OpenStack to play with on this machine, until Ctrl-C
+	@tools/setup-lab-openstack
+	@cd tests && ../.venv/bin/python -m lab.openstack serve
+
 .PHONY: test
 test: lint-fast ## fast checks and all tests but the long ones, with coverage (under 15 minutes)
+	@$(TESTS_NEED)
 	.venv/bin/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 .PHONY: test-unit
@@ -67,10 +75,12 @@ test-unit: setup ## unit tests only: no network, no hosts, seconds
 
 .PHONY: test-e2e
 test-e2e: setup ## whole deployments on real hosts, but the long ones
+	@$(TESTS_NEED)
 	.venv/bin/python -m pytest -m "e2e and not long" $(PYTEST_ARGS)
 
 .PHONY: test-long
 test-long: setup ## the long tests (tens of minutes)
+	@$(TESTS_NEED)
 	.venv/bin/python -m pytest -m long $(PYTEST_ARGS) || [ $$? -eq 5 ] # 5: there is none
 
 .PHONY: lint-fast

@@ -26,12 +26,14 @@ from ..aws.shell import ShellError
 from . import seed
 from .layout import Layout
 from .processes import tail
+from .runtime import Runtime
 
 _LOG = logging.getLogger("lab.openstack")
 _HERE = Path(__file__).resolve().parent
 _REPOSITORY = _HERE.parents[2]
 _REQUIREMENTS = _HERE / "requirements.lock"
 _INSTALL_SECONDS = 1200
+_KEPT_SEEDS = 2
 # What a seed depends on.
 _SOURCES = ("seed.py", "configs.py", "catalogue.py", "layout.py", "database.py", "inside/bootstrap.py")
 _ENTRY_POINTS = "[neutron.ml2.mechanism_drivers]\nlab_openstack = lab.openstack.inside.neutron:MechanismDriver\n"
@@ -53,8 +55,16 @@ def provide() -> tuple[Path, Path]:
         if not (venv / "done").exists():
             _make_venv(venv)
         if not ready.exists():
+            _forget_old(home)
             _make_seed(venv, ready)
     return venv, ready
+
+
+def _forget_old(home: Path) -> None:
+    """Remove what was interrupted, and seeds of former sources but the last few, from which labs may be starting."""
+    seeds = sorted(home.glob("seed-*"), key=lambda path: path.stat().st_mtime)
+    for path in [*seeds[:-_KEPT_SEEDS], *home.glob("new-*")]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _digest(*paths: Path) -> str:
@@ -110,9 +120,9 @@ def _make_seed(venv: Path, ready: Path) -> None:
     began = time.monotonic()
     _LOG.info("setting the databases up in %s; this takes two minutes or three", ready)
     new = Path(tempfile.mkdtemp(prefix="new-", dir=ready.parent))
-    runtime = Path(tempfile.mkdtemp(prefix="lab-os-"))
+    runtime = Runtime()
     try:
-        seed.make(Layout(venv, new / "state", runtime), new / "seed")
+        seed.make(Layout(venv, new / "state", runtime.path), new / "seed")
         os.replace(new / "seed", ready)
     except BaseException:
         shutil.rmtree(ready.parent / "failed", ignore_errors=True)
@@ -120,6 +130,6 @@ def _make_seed(venv: Path, ready: Path) -> None:
         _LOG.error("the logs are in %s", ready.parent / "failed")
         raise
     finally:
-        shutil.rmtree(runtime, ignore_errors=True)
+        runtime.remove()
         shutil.rmtree(new, ignore_errors=True)
     _LOG.info("set up in %.0f s", time.monotonic() - began)

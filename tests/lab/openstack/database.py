@@ -26,6 +26,8 @@ _OPTIONS = (
     "--performance-schema=OFF",
     "--innodb-buffer-pool-size=96M",
     "--innodb-log-file-size=16M",
+    # Thousands of small files take long to copy and to remove.
+    "--innodb-file-per-table=OFF",
     # The data is thrown away, or was copied when the server had ended.
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",

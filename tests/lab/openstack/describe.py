@@ -34,12 +34,24 @@ _RULE_COLUMNS = (
 )
 
 
+# Servers that the scheduler has not given to a cell yet.
+_OBJECT = '$."nova_object.data"'
+_BEGUN = (
+    "select json_object('kind', 'servers', 'id', instance_uuid, "
+    f"'name', json_value(instance, '{_OBJECT}.display_name'), 'image', json_value(instance, '{_OBJECT}.image_ref'), "
+    f"'key', json_value(instance, '{_OBJECT}.key_name'), 'metadata', json_query(instance, '{_OBJECT}.metadata')) "
+    f"from nova_api.build_requests where {_MINE}"
+)
+
+
 def everything(database: Database) -> dict[str, list[Entry]]:
     """Return all items of all kinds that users can leave behind."""
     statements = dict(_statements())
     result: dict[str, list[Entry]] = {kind: [] for kind in statements}
     for row in database.rows(*statements.values()):
         result[row.pop("kind")].append(row)
+    # A server may be in two places while it moves from one to the other.
+    result["servers"] = list({item["id"]: item for item in result["servers"]}.values())
     parts = database.rows(*_PARTS)
     servers = {item["id"]: item for item in result["servers"]}
     volumes = {item["id"]: item for item in [*result["volumes"], *result["snapshots"]]}
@@ -52,7 +64,7 @@ def everything(database: Database) -> dict[str, list[Entry]]:
 
 
 def _statements() -> Iterable[tuple[str, str]]:
-    yield "servers", " union all ".join(_servers(cell) for cell in ("nova_cell0", "nova_cell1"))
+    yield "servers", " union all ".join([_BEGUN, *(_servers(cell) for cell in ("nova_cell0", "nova_cell1"))])
     for kind, (table, columns) in _NETWORK_KINDS.items():
         name = "'name', name, " if kind != "floating_ips" else "'name', floating_ip_address, "
         more = "".join(f"'{column}', {column}, " for column in columns)

@@ -10,7 +10,6 @@ import ipaddress
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ from .issuer import Issuer
 from .layout import Layout
 from .plant import NoPlant, Plant
 from .processes import Processes
+from .runtime import Runtime
 from .settings import Settings
 
 _LOG = logging.getLogger("lab.openstack")
@@ -39,7 +39,8 @@ class Lab:
         venv, self._seed = cache.provide()
         self.state, self._network = state, network
         self.settings, self.issuer = Settings(), Issuer()
-        self.layout = Layout(venv, state, Path(tempfile.mkdtemp(prefix="lab-os-")))
+        self._runtime = Runtime()
+        self.layout = Layout(venv, state, self._runtime.path)
         self.database = Database(self.layout)
         self.faults = Faults(self.layout.exchange)
         self.plant: Plant = NoPlant()
@@ -75,7 +76,7 @@ class Lab:
         self._processes.stop()
         self.database.stop()
         self._control.stop()
-        shutil.rmtree(self.layout.runtime, ignore_errors=True)
+        self._runtime.remove()
         for name in ("mysql", "images", "var", "exchange", "etc", "volumes", "seeds"):
             shutil.rmtree(self.state / name, ignore_errors=True)
 
