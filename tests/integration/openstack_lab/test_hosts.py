@@ -66,6 +66,7 @@ def test_a_host_has_address_key_and_user_data_and_its_volume_keeps_what_is_on_it
     assert copy not in run("losetup", "-a")
 
 
+@pytest.mark.long
 def test_groups_open_and_close_ports_and_networks_are_apart(cloud: Cloud) -> None:
     inner = cloud.make_group("inner")
     first, second = cloud.run(), cloud.run(groups=(inner,))
@@ -98,6 +99,7 @@ def test_groups_open_and_close_ports_and_networks_are_apart(cloud: Cloud) -> Non
         cloud.os.compute.delete_server(server)
 
 
+@pytest.mark.long
 def test_ports_of_the_provider_network_are_reached_as_they_are_and_images_have_the_files(cloud: Cloud) -> None:
     provider = cloud.os.network.find_network("provider").id
     server = cloud.run(network=provider)

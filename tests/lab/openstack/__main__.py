@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from types import FrameType
 
 from ..aws.place import PREFIX, PUBLIC, Place
 from . import offers
@@ -29,52 +30,67 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="lab.openstack: %(message)s")
     logging.getLogger("lab.openstack").setLevel(logging.INFO)
     state = (options.state or Path(tempfile.mkdtemp(prefix="lab-openstack-"))).resolve()
-    ended = threading.Event()
+    ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_arguments: ended.set())
+        signal.signal(number, ending.signalled)
     if options.until_eof:
-        threading.Thread(target=_wait_for_eof, args=(ended,), daemon=True).start()
-    _serve(options, state, ended)
+        threading.Thread(target=_wait_for_eof, daemon=True).start()
+    _serve(options, state, ending)
     return 0
 
 
-def _serve(options: argparse.Namespace, state: Path, ended: threading.Event) -> None:
+class Ending:
+    """How a signal ends the lab: while it serves, in good order; before that, what is under way is broken off."""
+
+    def __init__(self) -> None:
+        self.event, self.serving = threading.Event(), False
+
+    def signalled(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if not self.serving and not self.event.is_set():
+            self.event.set()
+            raise SystemExit("ended before it was ready")
+        self.event.set()
+
+
+def _serve(options: argparse.Namespace, state: Path, ending: Ending) -> None:
     if options.no_hosts:
-        _serve_on(Lab(state, next(PUBLIC.subnets(new_prefix=PREFIX)), options.port), None, ended, "127.0.0.1")
+        _serve_on(Lab(state, next(PUBLIC.subnets(new_prefix=PREFIX)), options.port), None, ending, "127.0.0.1")
         return
     place = Place.take(state)
     try:
         lab = Lab(state, place.network, options.port)
         hosts = Hosts(place, state, lab.settings, offers.blocks(place.network)[offers.PROVIDER])
-        _serve_on(lab, hosts, ended, place.machine)
+        _serve_on(lab, hosts, ending, place.machine)
     finally:
         place.leave()
 
 
-def _serve_on(lab: Lab, hosts: Hosts | None, ended: threading.Event, machine: str) -> None:
+def _serve_on(lab: Lab, hosts: Hosts | None, ending: Ending, machine: str) -> None:
     try:
         lab.start(hosts)
-        _run(lab, ended, machine)
+        _run(lab, ending, machine)
     finally:
         if hosts is not None:
             hosts.end()
         lab.stop()
 
 
-def _run(lab: Lab, ended: threading.Event, machine: str) -> None:
+def _run(lab: Lab, ending: Ending, machine: str) -> None:
+    ending.serving = True
     announced = {"endpoint": lab.endpoint, "environment": lab.environment(), "machine": machine}
     print(json.dumps(announced), flush=True)
     if sys.stdout.isatty():
         print(f"# To use it:\nexport {' '.join(f'{key}={value}' for key, value in lab.environment().items())}")
         print("# Ctrl-C ends it and removes all that it made.", flush=True)
-    while not ended.wait(_CHECK_SECONDS):
+    while not ending.event.wait(_CHECK_SECONDS):
         lab.check()
 
 
-def _wait_for_eof(ended: threading.Event) -> None:
+def _wait_for_eof() -> None:
     while os.read(0, 4096):
         continue
-    ended.set()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _parser() -> argparse.ArgumentParser:

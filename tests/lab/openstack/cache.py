@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from pathlib import Path
 from ..aws.shell import ShellError
 from . import seed
 from .layout import Layout
-from .processes import tail
+from .processes import bound, tail
 from .runtime import Runtime
 
 _LOG = logging.getLogger("lab.openstack")
@@ -34,6 +35,7 @@ _REPOSITORY = _HERE.parents[2]
 _REQUIREMENTS = _HERE / "requirements.lock"
 _INSTALL_SECONDS = 1200
 _KEPT_SEEDS = 2
+_BUILDERS = re.compile(r"^(?:pbr|setuptools)==.*\n(?: .*\n)*", re.MULTILINE)
 # What a seed depends on.
 _SOURCES = ("seed.py", "configs.py", "catalogue.py", "layout.py", "database.py", "inside/bootstrap.py")
 _ENTRY_POINTS = "[neutron.ml2.mechanism_drivers]\nlab_openstack = lab.openstack.inside.neutron:MechanismDriver\n"
@@ -88,8 +90,12 @@ def _make_venv(venv: Path) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     _install(sys.executable, "-m", "venv", str(venv), log=venv.with_suffix(".log"))
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    options = ["--no-deps", "--no-compile", "--progress-bar", "off", "--require-hashes"]
-    _install(*pip, *options, "--requirement", str(_REQUIREMENTS), log=venv.with_suffix(".log"))
+    options = ["--no-deps", "--no-compile", "--progress-bar", "off", "--require-hashes", "--no-build-isolation"]
+    # Three packages come as sources: they are built with what is pinned, which must be there first.
+    builders = venv / "builders.txt"
+    builders.write_text("".join(_BUILDERS.findall(_REQUIREMENTS.read_text(encoding="utf-8"))), encoding="utf-8")
+    for requirements in (builders, _REQUIREMENTS):
+        _install(*pip, *options, "--requirement", str(requirements), log=venv.with_suffix(".log"))
     site = next((venv / "lib").glob("python*/site-packages"))
     described = site / "lab_openstack-1.0.dist-info"
     described.mkdir()
@@ -104,7 +110,7 @@ def _install(*words: str, log: Path) -> None:
     environment = {**os.environ, "PIP_CONSTRAINT": ""}
     with log.open("ab") as output:
         done = subprocess.run(
-            words,
+            bound(*words),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -99,6 +99,11 @@ class Processes:
         failed[name] = tail(self._layout.logs / f"{name}.out") or "it does not answer"
 
 
+def bound(*words: str) -> list[str]:
+    """Return a command that the kernel ends when the lab is killed."""
+    return ["setpriv", "--pdeathsig", "KILL", *words]
+
+
 def environment(layout: Layout) -> dict[str, str]:
     """Return the variables for programs of the services' virtual environment."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "PYTHON", "VIRTUAL_ENV"))}

@@ -20,7 +20,7 @@ from ..aws.shell import ShellError
 from . import catalogue, configs
 from .database import Database
 from .layout import DATABASES, PASSWORD, REGION, TYPES, Layout
-from .processes import Processes, environment, tail
+from .processes import Processes, bound, environment, tail
 
 _SYNC_SECONDS = 900
 # What a seed keeps of the folder of a lab.
@@ -138,7 +138,7 @@ def _run(layout: Layout, words: Sequence[str], name: str) -> None:
     log = layout.logs / f"{name}.out"
     with log.open("ab") as output:
         done = subprocess.run(
-            words,
+            bound(*words),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
