@@ -80,8 +80,13 @@ def _by_endpoint(
     if public and own.get("private_ip") is False:
         implied["public"] = implied.get("public") or public_id or private_id
         return True, ("public",)
-    implied["private"] = implied.get("private") or private_id
-    return public, ("private",)
+    # The id of `<id>.PUBLIC` is that of the private network when there is one; `<id>,<pool>` names a public one too.
+    pool = next((name[2] for name in reversed(names) if name[1] and name[2]), "")
+    implied["private"] = implied.get("private") or private_id or ("" if pool else public_id)
+    if not pool:
+        return public, ("private",)
+    implied["public"] = implied.get("public") or pool
+    return public, ("private", "public")
 
 
 def _listed(value: Any) -> list[Any]:

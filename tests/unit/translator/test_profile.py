@@ -45,19 +45,28 @@ def test_the_grammar_of_network_names(text: str, expected: tuple[bool, str, str]
     assert split_network_name(text) == expected
 
 
-def test_ids_of_networks_reach_the_networks(build: Build) -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "networks"),
+    [
+        ('{network_name: "int,pool"}', [("private", "int"), ("public", "pool")]),
+        ("{network_name: ext.PUBLIC}", [("private", "ext")]),
+        ("{network_name: ext.PUBLIC, private_ip: false}", [("public", "ext")]),
+        ("{network_name: int.PRIVATE}", [("private", "int")]),
+        ("{network_name: PUBLIC}", [("private", None)]),
+    ],
+)
+def test_ids_of_networks_reach_the_networks(
+    build: Build, endpoint: str, networks: list[tuple[str, str | None]]
+) -> None:
     topology = build(
-        """
+        f"""
 node_templates:
   a:
     type: tosca.nodes.indigo.Compute
-    capabilities: {endpoint: {properties: {network_name: "int,pool"}}}
-  b:
-    type: tosca.nodes.indigo.Compute
-    capabilities: {endpoint: {properties: {network_name: ext.PUBLIC, private_ip: false}}}
+    capabilities: {{endpoint: {{properties: {endpoint}}}}}
 """
     )
-    assert [(net.name, net.provider_id) for net in topology.networks] == [("private", "int"), ("public", "ext")]
+    assert [(net.name, net.provider_id) for net in topology.networks] == networks
 
 
 def test_ports_decide_the_interfaces(build: Build) -> None:

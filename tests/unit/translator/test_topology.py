@@ -69,7 +69,7 @@ capabilities:
         ("{network_name: PUBLIC}", True, ("private",)),
         ("{network_name: PRIVATE}", False, ("private",)),
         ("{network_name: pool.PUBLIC}", True, ("private",)),
-        ('{network_name: "id,pool"}', True, ("private",)),
+        ('{network_name: "id,pool"}', True, ("private", "public")),
         ("{network_name: some-id}", False, ("private",)),
         ("{network_name: PUBLIC, private_ip: false}", True, ("public",)),
         ("{private_ip: false}", False, ("private",)),
