@@ -121,6 +121,11 @@ bench: bench-translate ## measure the translator, then deployments of 2 to 16 wo
 bench-aws: setup ## measure 20, 100 and 500 hosts on AWS (the lab without hosts) against boto3 and Terraform
 	@mkdir -p build && .venv/bin/python tools/bench_aws.py --json build/bench-aws.json
 
+.PHONY: bench-openstack
+bench-openstack: setup ## measure 10 and 50 servers on OpenStack (the lab without hosts) against openstack.cloud.server in a loop and openstacksdk
+	@tools/setup-lab-openstack
+	@mkdir -p build && .venv/bin/python tools/bench_openstack.py --json build/bench-openstack.json
+
 .PHONY: lock
 lock: setup ## pin requirements.txt and requirements-dev.in anew in requirements.lock
 	@tools/lock

@@ -26,7 +26,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._errors import Contin
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.loader import load  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.source import find_template  # noqa: E402
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import CATALOGUE  # noqa: E402
-from demo_lab import lab_of  # noqa: E402
+from demo_lab import labs_of  # noqa: E402
 
 PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 JOB = """#!/bin/sh
@@ -39,13 +39,13 @@ srun hostname | sort
 def main() -> int:
     """Run one command of the demo; the exit code is that of the first thing that failed."""
     arguments = _arguments()
-    lab = lab_of(arguments.cloud)
-    if lab is not None:
+    labs = labs_of(arguments.cloud)
+    for lab in labs:
         os.environ.update(lab.environment())
     if arguments.command == "destroy":
         variables = {"infrastructure": _name(arguments), "cloud": arguments.cloud}
         code = _playbook("destroy", variables, arguments.verbose)[0]
-        if lab is not None and code == 0:
+        for lab in labs if code == 0 else ():
             lab.end_when_empty()
         return code
     started = time.monotonic()

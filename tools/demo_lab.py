@@ -105,6 +105,6 @@ class DemoLab:
                 time.sleep(0.2)
 
 
-def lab_of(cloud: str) -> DemoLab | None:
-    """Return the lab of a cloud, None for clouds that need none."""
-    return DemoLab(cloud) if cloud in LABS else None
+def labs_of(clouds: str) -> list[DemoLab]:
+    """Return the labs of clouds, given as `aws` or `openstack,aws`; those that need none are left out."""
+    return [DemoLab(cloud) for cloud in clouds.split(",") if cloud in LABS]
