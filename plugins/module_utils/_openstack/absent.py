@@ -105,7 +105,8 @@ class Removal:
             free = [item for item in there if item["status"] in ("available", "error") and item["id"] not in tried]
             self._each(kinds.VOLUMES, free)
             tried |= {str(item["id"]) for item in free}
-            if not there or all(str(item["id"]) in self._reasons for item in there):
+            # What servers hold that could not be removed is waited for in vain.
+            if not there or self._reasons:
                 return
             if time.monotonic() > end or any(item["status"] == "error_deleting" for item in there):
                 late = there[0]

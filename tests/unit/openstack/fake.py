@@ -128,10 +128,18 @@ class FakeSite:
         elif what == "action":
             self._act(item, body)
         elif what == "add_router_interface":
-            self.add("ports", name="", device_id=item["id"], device_owner="network:router_interface",
-                     fixed_ips=[{"subnet_id": body["subnet_id"], "ip_address": "10.0.0.1"}])  # fmt: skip
-        elif what == "remove_router_interface":
-            del self.things["ports"][body["port_id"]]
+            return self._join(item, body["subnet_id"])
+        elif what == "remove_router_interface" and not self.things["ports"].pop(body["port_id"], None):
+            return Answer(404, {"NeutronError": {"type": "RouterInterfaceNotFound", "message": "no such interface"}})
+        return Answer(200, {})
+
+    def _join(self, router: dict[str, Any], subnet: str) -> Answer:
+        ports = self.things["ports"].values()
+        if any(port["device_id"] == router["id"] and port["fixed_ips"][0]["subnet_id"] == subnet for port in ports):
+            return Answer(400, {"NeutronError": {"message": f"Router already has a port on subnet {subnet}."}})
+        fixed = [{"subnet_id": subnet, "ip_address": "10.0.0.1"}]
+        owner = {"device_id": router["id"], "device_owner": "network:router_interface"}
+        self.add("ports", name="", **owner, fixed_ips=fixed)
         return Answer(200, {})
 
     @staticmethod

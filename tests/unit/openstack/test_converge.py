@@ -52,7 +52,7 @@ class World:
 
     @property
     def cloud(self) -> Cloud:
-        return Cloud(self.site, 0.001)
+        return Cloud(self.site, 0)
 
     def deploy(self, **changes: Any) -> Outcome:
         return present(self.cloud, replace(self.request, **changes))

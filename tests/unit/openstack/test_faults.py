@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the continuum.im authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every fault at every call, and a kill after every call, on an OpenStack in memory: the next run converges, and a
+destruction leaves nothing. A sample of this runs against the real services (tests/integration/openstack_hosts)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
+from ansible_collections.continuum.im.plugins.module_utils._openstack.errors import LostError
+from ansible_collections.continuum.im.plugins.module_utils._openstack.site import Answer
+
+from .test_converge import FRONT, WORKERS, World
+
+pytestmark = pytest.mark.unit
+
+ANSWERS = {
+    "throttle": Answer(429, {"overLimit": {"message": "too many calls"}}, 1),
+    "error500": Answer(500, {"computeFault": {"message": "Unexpected API Error."}}),
+    "error503": Answer(503, "<html>Service Unavailable</html>"),
+    "denied": Answer(403, {"forbidden": {"message": "Policy doesn't allow it."}}),
+    "unauthorized": Answer(401, {"error": {"message": "The request you have made requires authentication."}}),
+    "quota": Answer(409, {"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources."}}),
+}
+KINDS = [*ANSWERS, "lost_request", "lost_answer"]
+# What is survived without a word.
+HARMLESS = ("throttle", "error500", "error503", "lost_request", "lost_answer")
+# A root disk from cinder, a public network of the site beside it: everything that there is to make.
+GROUPS = (FRONT, replace(WORKERS, disk=100 * 1024**3))
+
+
+class KilledError(BaseException):
+    """The end of a process, as far as one process can play it."""
+
+
+def deploy(world: World) -> Any:
+    return world.deploy(groups=GROUPS)
+
+
+def fails_at(world: World, kind: str, nth: int) -> None:
+    """Let the nth call from now on fail, once."""
+    count = [0]
+
+    def before(call: str, body: Any) -> Answer | None:
+        count[0] += 1
+        if count[0] == nth and kind == "lost_request":
+            raise LostError("connection refused")
+        return ANSWERS.get(kind) if count[0] == nth else None
+
+    def after(call: str) -> None:
+        if count[0] == nth and kind in ("lost_answer", "kill"):
+            count[0] += 1
+            raise LostError("cut") if kind == "lost_answer" else KilledError
+
+    world.site.hook, world.site.after = before, after
+
+
+def works_again(world: World) -> None:
+    world.site.hook, world.site.after = lambda call, body: None, lambda call: None
+
+
+def attempt(action: Callable[[], object]) -> str:
+    try:
+        action()
+    except HostsError as error:
+        return str(error)
+    except KilledError:
+        return "killed"
+    return ""
+
+
+def calls_of(action: str) -> list[str]:
+    world = World()
+    if action == "destroy":
+        deploy(world)
+    world.site.calls.clear()
+    deploy(world) if action == "deploy" else world.destroy()
+    return list(world.site.calls)
+
+
+def twins(world: World) -> list[str]:
+    named = [(kind, item.get("name")) for kind, items in world.site.things.items() for item in items.values()]
+    return [f"{kind} {name}" for (kind, name), count in Counter(named).items() if name and count > 1]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "kill"])
+def test_every_fault_at_every_call_while_deploying(kind: str) -> None:
+    for nth, call in enumerate(calls_of("deploy"), 1):
+        world = World()
+        fails_at(world, kind, nth)
+        said = attempt(lambda: deploy(world))  # noqa: B023 - called at once
+        works_again(world)
+        assert "\n" not in said
+        assert not said or kind not in HARMLESS, (nth, call, said)
+        done = deploy(world)
+        assert sorted(item["node"] for item in done.instances) == ["front", "wn", "wn"], (nth, call)
+        assert len(world.site.things["servers"]) == 3, (nth, call)
+        assert not twins(world), (nth, call)
+        assert not deploy(world).changed, (nth, call)
+        assert len(world.site.things["volumes"]) == 3, (nth, call)
+        assert len(world.site.things["floatingips"]) == 1, (nth, call)
+        world.destroy()
+        assert not world.site.mine(), (nth, call)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "kill"])
+def test_every_fault_at_every_call_while_destroying(kind: str) -> None:
+    for nth, call in enumerate(calls_of("destroy"), 1):
+        world = World()
+        deploy(world)
+        fails_at(world, kind, nth)
+        said = attempt(world.destroy)
+        works_again(world)
+        assert not said or kind not in HARMLESS, (nth, call, said)
+        world.destroy()
+        assert not world.site.mine(), (nth, call)
+
+
+@pytest.mark.parametrize("kind", ["denied", "lost_answer", "kill"])
+def test_every_fault_at_every_call_while_shrinking_and_growing(kind: str) -> None:
+    fewer, more = (FRONT, replace(GROUPS[1], count=1)), (FRONT, replace(GROUPS[1], count=3))
+    for groups, count in ((fewer, 2), (more, 4)):
+        for nth in range(1, 80):
+            world = World()
+            deploy(world)
+            fails_at(world, kind, nth)
+            attempt(lambda: world.deploy(groups=groups))  # noqa: B023 - called at once
+            works_again(world)
+            done = world.deploy(groups=groups)
+            assert len(done.instances) == len(world.site.things["servers"]) == count, nth
+            numbers = [item["id"] for item in done.instances]
+            assert len(set(numbers)) == len(numbers)
+            assert not world.deploy(groups=groups).changed
+            world.destroy()
+            assert not world.site.mine(), nth
