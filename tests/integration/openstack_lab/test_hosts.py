@@ -121,6 +121,30 @@ def test_ports_of_the_provider_network_are_reached_as_they_are_and_images_have_t
     cloud.wait(server, "SHUTOFF")
 
 
+@pytest.mark.long
+def test_a_router_connects_networks_whose_hosts_are_there_already_and_interfaces_come_and_go(cloud: Cloud) -> None:
+    first, first_subnet, way = cloud.make_network("10.31.0.0/24")
+    second, second_subnet, _none = cloud.make_network("10.32.0.0/24", router=False)
+    one, two = cloud.run(network=first), cloud.run(network=second)
+    cloud.wait(one)
+    cloud.wait(two)
+    outside, far = cloud.publish(one), cloud.address(two)
+    reach = f"timeout 2 bash -c 'echo > /dev/tcp/{far}/22' && echo reached"
+    cloud.ask(outside, "true")
+    assert "reached" not in cloud.ssh(outside, reach).stdout
+    cloud.os.network.add_interface_to_router(way, subnet=second_subnet)
+    wait_for(lambda: "reached" in cloud.ssh(outside, reach).stdout, "the way by the router")
+    assert cloud.ask(far, "hostname -I", jump=outside) == far
+    made = cloud.os.network.create_port(network_id=second, security_groups=[cloud.group])
+    cloud.os.compute.create_server_interface(one, port_id=made.id)
+    wait_for(lambda: "eth1" in cloud.ssh(outside, "ip -br link").stdout, "the second interface")
+    cloud.os.compute.delete_server_interface(made.id, server=one)
+    wait_for(lambda: "eth1" not in cloud.ssh(outside, "ip -br link").stdout, "the end of the interface")
+    for server in (one, two):
+        cloud.os.compute.delete_server(server)
+    assert first_subnet != second_subnet
+
+
 def test_nothing_is_left(cloud: Cloud) -> None:
     cloud.lab.reset()
     left = cloud.lab.describe()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ..aws import network as shared
 from ..aws.place import Place
 from ..aws.shell import attempt, run
-from ..aws.wanted import Port
+from ..aws.wanted import Port, Wanted
 
 
 class Networks(shared.Networks):
@@ -20,6 +20,7 @@ class Networks(shared.Networks):
         super().__init__(place)
         self._places: dict[str, str] = {}
         self._subnets: set[tuple[str, str]] = set()
+        self._inner: set[str] = set()
 
     def forget(self) -> None:
         """Forget all; the namespaces were removed by others."""
@@ -31,13 +32,19 @@ class Networks(shared.Networks):
         space = self._places.pop(port, "")
         attempt("ip", "-n", self._space(space), "link", "del", _near(port))
 
+    def apply(self, wanted: Wanted) -> None:
+        """Make networks, rules and routes as they should be."""
+        ports = [port for host in wanted.hosts.values() for port in host.ports]
+        self._inner = {port.subnet for port in ports if not port.direct}
+        super().apply(wanted)
+
     def _ensure(self, vpc: str, ports: Iterable[Port]) -> None:
         super()._ensure(vpc, ports)
-        for port in ports:
-            if (vpc, port.subnet) not in self._subnets:
-                # An address of a subnet that nobody has is not looked for outside.
-                run("ip", "-n", self._space(vpc), "route", "replace", "unreachable", port.subnet)
-                self._subnets.add((vpc, port.subnet))
+        # Addresses of projects are not looked for outside, where the network of this machine may have the same.
+        for subnet in self._inner | {port.subnet for port in ports}:
+            if (vpc, subnet) not in self._subnets:
+                run("ip", "-n", self._space(vpc), "route", "replace", "unreachable", subnet)
+                self._subnets.add((vpc, subnet))
 
     def _remove(self, vpc: str) -> None:
         super()._remove(vpc)
