@@ -1,4 +1,7 @@
-"""Hosts on OpenStack come, change and go as wanted, and the plan says so before."""
+"""Hosts on OpenStack come, change and go as wanted, and the plan says so before.
+
+What the conformance suite or the unit tests see too is long here.
+"""
 
 from __future__ import annotations
 
@@ -56,12 +59,14 @@ def test_scale_in_and_never_the_same_number(world: World) -> None:
     assert [item["id"] for item in world.workers(1).instances] == [0, 5]
 
 
+@pytest.mark.long
 def test_a_named_host_goes(world: World) -> None:
     world.workers(3)
     done = world.deploy(groups=(FRONT, replace(WORKERS, count=2, remove=(1,))))
     assert done.deleted == [f"{NAME}-wn-1"]
 
 
+@pytest.mark.long
 def test_a_host_that_somebody_deleted_is_made_again(world: World) -> None:
     wanted = (Slot(0, "front"), Slot(1, "wn"))
     done = world.deploy(wanted=wanted)
@@ -73,6 +78,7 @@ def test_a_host_that_somebody_deleted_is_made_again(world: World) -> None:
     assert not world.deploy(wanted=wanted).changed
 
 
+@pytest.mark.long
 def test_stop_and_start(world: World) -> None:
     world.deploy()
     assert world.stop().stopped == [f"{NAME}-front-0", f"{NAME}-wn-1", f"{NAME}-wn-2"]
@@ -110,6 +116,7 @@ def test_a_volume_that_exists_is_attached_and_stays(world: World) -> None:
     assert storage.get_volume(number).status == "available"
 
 
+@pytest.mark.long
 def test_a_root_disk_from_cinder(world: World) -> None:
     groups = (replace(WORKERS, count=1, disk=30 * GIB, instance_type="m1.small"),)
     world.deploy(groups=groups)
@@ -143,6 +150,7 @@ def test_a_floating_ip_of_the_pool_that_the_template_names(world: World) -> None
     assert world.lab.describe() == before
 
 
+@pytest.mark.long
 def test_a_fixed_address_and_a_network_that_exists(world: World) -> None:
     network = world.lab.connection().network
     lan = network.create_network(name="lan")
@@ -166,12 +174,14 @@ def test_quota_is_read_before_anything_is_made(world: World) -> None:
         world.lab.reset()
 
 
+@pytest.mark.long
 def test_another_key_is_refused_while_hosts_have_the_first(world: World) -> None:
     world.deploy(groups=(WORKERS,))
     with pytest.raises(HostsError, match="another key pair"):
         world.deploy(groups=(WORKERS,), public_key=KEY.replace("IKlV", "IKlX"))
 
 
+@pytest.mark.long
 def test_two_infrastructures_with_names_that_begin_alike(world: World) -> None:
     world.deploy(groups=(replace(WORKERS, count=1),))
     other = f"{NAME}-b"

@@ -17,7 +17,7 @@ from .conftest import World, make_cloud
 
 pytestmark = pytest.mark.integration
 
-EVERY = 15
+EVERY = 18
 
 
 class Deadly:
@@ -97,4 +97,3 @@ def test_killed_after_some_calls(world: World) -> None:
     """Among them right after a server was made, and when its number was not written down yet."""
     for after in each_call(world, "deploy", EVERY)[1:]:
         deploy_killed_after(world, after)
-    destroy_killed_after(world, 5)
