@@ -17,10 +17,14 @@ from typing import Any, TypeVar
 
 from ._deployment.functions import LAMBDA, lambda_functions
 from ._deployment.model import Choices, Deployment, deployment, read_choices
+from ._describe.survey import survey
 from ._errors import ChoiceError, ContinuumError, Diagnostic
 from ._fetch.store import Download, Fetched, Store
+from ._parse.answers import PREFIX as ANSWER_PREFIX
+from ._parse.answers import answered_inputs, declared_inputs
 from ._parse.inputs import Generator, read_given
 from ._parse.library import load_library
+from ._parse.loader import Document
 from ._parse.secret import secrets_in
 from ._parse.source import Source, find_template, no_network, read_references
 from ._parse.stack import Find, read_stack
@@ -115,9 +119,11 @@ CHOICES = ("inputs", "cloud", "infrastructure", "images", "sizes", "instances", 
 def read_extra_variables(available: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a user chose, as plain data: Ansible's own types carry tags that no YAML writer knows.
 
-    The values are taken as they are, never templated: they are text of users.
+    The values are taken as they are, never templated: they are text of users. `answers` are those of an AWX survey.
     """
-    return _plain({name: available[name] for name in CHOICES if name in available})
+    answers = {name: available[name] for name in available if str(name).startswith(ANSWER_PREFIX)}
+    chosen = {name: available[name] for name in CHOICES if name in available}
+    return _plain({**chosen, **({"answers": answers} if answers else {})})
 
 
 def read_term(term: Any, available: Mapping[str, Any]) -> Any:
@@ -150,7 +156,7 @@ def translate(
     name, document = read_stack(sources, find)
     problems: list[Diagnostic] = []
     choices = _noting(problems, lambda: _not_elsewhere(read_choices(variables, name, known_clouds()), home))
-    given = _noting(problems, lambda: read_given(variables.get("inputs")))
+    given = _noting(problems, lambda: _given(variables, document))
     infrastructure = choices.infrastructure if choices else name
     generator = Generator(
         random=lambda key, length: home.random_text(infrastructure, key, length, not world.dry),
@@ -163,6 +169,21 @@ def translate(
     if choices is None or topology is None or problems:
         raise ContinuumError(problems)
     return deployment(topology, choices, home.key_file(choices.infrastructure))
+
+
+def template_survey(template: Any, clouds: list[str], world: World) -> dict[str, Any]:
+    """Return the survey of AWX for a template, with its add-ons. Raises `ContinuumError`."""
+    sources, find = _sources(template, world)
+    name, document = read_stack(sources, find)
+    for cloud in clouds:
+        read_choices({"cloud": cloud}, name, known_clouds())
+    return survey(name, document, load_library(TYPES), clouds)
+
+
+def _given(variables: Mapping[str, Any], document: Document) -> dict[str, Any]:
+    """Return the inputs that the user gave; what was answered in a survey counts more than what stands in `inputs`."""
+    answers = variables.get("answers") or {}
+    return {**read_given(variables.get("inputs")), **answered_inputs(answers, declared_inputs(document))}
 
 
 def _not_elsewhere(choices: Choices, home: Home) -> Choices:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import ChoiceError, Problems, did_you_mean
+from .answers import declared_inputs
 from .library import Library
 from .loader import Document
 from .secret import Secret, is_secret_input
@@ -63,7 +64,7 @@ def input_values(
     Given texts that are secret are of type `Secret`. Unknown, ill-typed, missing and badly named inputs are noted in
     `problems`.
     """
-    declared = _declared(document)
+    declared = declared_inputs(document)
     section = ("topology_template", "inputs")
     for name in given:
         if name not in declared:
@@ -107,10 +108,10 @@ def _generated(
     return generator.token
 
 
-def _declared(document: Document) -> dict[str, dict[str, Any]]:
-    topology = document.data.get("topology_template") if isinstance(document.data, dict) else None
-    inputs = topology.get("inputs") if isinstance(topology, dict) else None
-    return {name: schema if isinstance(schema, dict) else {} for name, schema in (inputs or {}).items()}
+def is_generated(schema: Mapping[str, Any]) -> bool:
+    """True when the template leaves the value of an input to the engine."""
+    default = schema.get("default")
+    return isinstance(default, str) and (default == _ACCESS_TOKEN or _RANDOM.match(default) is not None)
 
 
 def _check_declaration(
