@@ -22,6 +22,8 @@ from .request import Request
 
 _GIVEN = re.compile(r"(?:[a-z]+://[^/]+/)?([0-9a-fA-F-]{32,36})")
 _LONGEST_VALUE = 255
+# Many images do not tell how large they are unpacked.
+_LEAST_ROOT = 10
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def root_size(group: Group, image: Image, size: Size) -> int:
     wanted = max(-(-group.disk // GIB), image.least_disk)
     if size.disk and size.disk >= wanted and not group.disk_type:
         return 0
-    return max(wanted, size.disk, 1)
+    return max(wanted, size.disk, _LEAST_ROOT)
 
 
 def given_id(volume: Volume, group: Group) -> str:

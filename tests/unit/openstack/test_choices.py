@@ -151,7 +151,7 @@ def test_root_disks_from_cinder_only_where_the_flavor_has_too_little() -> None:
     assert disks.root_size(group(), made, size) == 0
     assert disks.root_size(group(disk=30 * GIB), made, size) == 30
     assert disks.root_size(group(disk_type="ssd"), made, size) == 20
-    assert disks.root_size(group(), made, replace(size, disk=0)) == 5
+    assert disks.root_size(group(), made, replace(size, disk=0)) == 10
 
 
 def test_ports_are_those_of_the_host_itself() -> None:

@@ -252,7 +252,7 @@ def test_a_root_disk_from_cinder_where_the_flavor_has_none(world: World) -> None
     world.deploy(groups=(replace(WORKERS, instance_type="v2", count=1),))
     (volume,) = world.site.things["volumes"].values()
     assert volume["imageRef"] == "image-debian"
-    assert volume["size"] == 2
+    assert volume["size"] == 10
     (server,) = world.site.things["servers"].values()
     assert "imageRef" not in server
     assert server["block_device_mapping_v2"][0]["boot_index"] == 0
