@@ -75,7 +75,7 @@ class Processes:
     def _wait(self, names: Sequence[str]) -> None:
         end = time.monotonic() + _START_SECONDS
         failed: dict[str, str] = {}
-        waiting = [threading.Thread(target=self._wait_for, args=(name, end, failed)) for name in names]
+        waiting = [threading.Thread(target=self._wait_for, args=(name, end, failed), daemon=True) for name in names]
         for thread in waiting:
             thread.start()
         for thread in waiting:
@@ -84,9 +84,9 @@ class Processes:
             raise ShellError("; ".join(f"{name} did not start: {text}" for name, text in failed.items()))
 
     def _wait_for(self, name: str, end: float, failed: dict[str, str]) -> None:
-        url = self._layout.internal(name)
+        url, process = self._layout.internal(name), self._running[name]
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        while time.monotonic() < end and self._running[name].poll() is None:
+        while time.monotonic() < end and process.poll() is None:
             try:
                 opener.open(url, timeout=max(1.0, end - time.monotonic())).close()
                 return
