@@ -236,6 +236,7 @@ class Convergence:
 
     def _tell(self, kept: Iterable[Host], new: Iterable[Host]) -> None:
         outcome, changes = self._outcome, self._changes
+        outcome.warnings += [text for group in self._growing for text in _not_done(group)]
         surplus = () if self._request.purge else self._plan.surplus
         for host in surplus:
             changes.keep(self._line(host, host.state))
@@ -247,3 +248,10 @@ class Convergence:
     @staticmethod
     def _line(host: Host, state: str) -> str:
         return f"host {host.name} ({host.node}): {state}"
+
+
+def _not_done(group: Group) -> list[str]:
+    """What a template asks for and does not get here."""
+    names = [f"Group {group.node}: the public name {name} is not made." for name in group.dns_names if name]
+    price = [f"Group {group.node}: OpenStack knows no spot prices, its hosts are usual ones."]
+    return names + (price if group.preemptible else [])

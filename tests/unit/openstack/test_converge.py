@@ -331,3 +331,12 @@ def test_another_key_is_refused_while_hosts_have_the_first(world: World) -> None
     world.deploy()
     with pytest.raises(HostsError, match="another key pair"):
         world.deploy(public_key=KEY.replace("IKlV", "IKlX"))
+
+
+def test_what_is_not_done_is_said(world: World) -> None:
+    asked = replace(FRONT, dns_names=("www.example.org",), preemptible=True)
+    assert [text.partition(":")[2] for text in world.deploy(groups=(asked,)).warnings] == [
+        " the public name www.example.org is not made.",
+        " OpenStack knows no spot prices, its hosts are usual ones.",
+    ]
+    assert not world.deploy(groups=(asked,)).warnings
