@@ -30,6 +30,7 @@ from ansible_collections.continuum.im.plugins.plugin_utils._run.hybrid import (
     networks_of,
     part_of_cloud,
 )
+from ansible_collections.continuum.im.plugins.plugin_utils._run.key import given_public_key
 from ansible_collections.continuum.im.plugins.plugin_utils._run.plan import new_record, plan_hosts, read_record
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import COLLECTION, Home, known_clouds
 
@@ -103,6 +104,11 @@ def home_folders(infrastructure: str) -> list[str]:
     return [os.path.dirname(home.key_file(name)), home.project(name)]
 
 
+def public_key(infrastructure: str) -> str:
+    """Return the public half of the key pair that comes with the run; see `given_public_key`."""
+    return given_public_key(os.environ, infrastructure)
+
+
 def clouds_of(infrastructure: str, chosen: Any = None) -> list[str]:
     """Return the clouds of an infrastructure: those that the user names, else those that its project was made for.
 
@@ -135,6 +141,7 @@ class FilterModule:
             "galaxy_folder": galaxy_folder,
             "summary": summary,
             "home_folders": home_folders,
+            "given_public_key": public_key,
             "clouds_of": clouds_of,
             "join_clouds": join_clouds,
             "last_number": last_number,

@@ -16,9 +16,12 @@ description:
   - Secret inputs are questions for passwords and have no default.
 options:
   _terms:
-    description: The template, or a list of a template and its add-ons. Exactly one.
+    description: The template, or a list of a template and its add-ons. Exactly one, none with O(playbook).
     type: raw
-    required: true
+  playbook:
+    description: A playbook in place of a template - one that works on hosts that are there.
+    type: str
+    choices: [destroy, start, stop, reboot, snapshot]
   clouds:
     description:
       - The clouds to choose from. Those that cannot have what the template asks for are left out.
@@ -49,6 +52,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.continuum.im.plugins.module_utils._fetch import download
+from ansible_collections.continuum.im.plugins.plugin_utils._describe.survey import playbook_survey
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, World, read_term, template_survey
 
@@ -58,11 +62,14 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """Return one survey in a list."""
-        if len(terms) != 1:
-            raise AnsibleLookupError("awx_survey takes exactly one template.")
+        playbook = str(kwargs.get("playbook") or "")
+        if len(terms) != (0 if playbook else 1):
+            raise AnsibleLookupError("awx_survey takes exactly one template, or a playbook.")
         world = World(os.getcwd(), Home.of(os.environ), os.environ, download, dry=True)
         clouds = [str(cloud) for cloud in kwargs.get("clouds") or ("aws", "openstack", "lambda")]
         try:
+            if playbook:
+                return [playbook_survey(playbook, clouds)]
             return [template_survey(read_term(terms[0], variables or {}), clouds, world)]
         except ContinuumError as error:
             raise AnsibleLookupError(f"There is no survey:\n{error}") from None

@@ -31,6 +31,7 @@ from ._parse.stack import Find, read_stack
 from ._parse.template import Surroundings, read_template
 from ._project.inventory import PREFIX
 from ._project.write import read_clouds_of, read_pins
+from ._run.key import derived_text, given_seed
 from ._site import Site, read_site, site_file
 from ._topology.build import build_topology
 
@@ -62,8 +63,11 @@ class Home:
         """Return the path of an infrastructure's private key."""
         return os.path.join(self.path, "keys", infrastructure, "id_ed25519")
 
-    def random_text(self, infrastructure: str, name: str, length: int, keep: bool = True) -> str:
-        """Return the random text of an input: made once, kept beside the key, readable by its owner only."""
+    def random_text(self, infrastructure: str, name: str, length: int, keep: bool = True, seed: str = "") -> str:
+        """Return the random text of an input: made once, kept beside the key, readable by its owner only.
+
+        A run that brings its key pair along derives it from the `seed` that this gives.
+        """
         folder = os.path.dirname(self.key_file(infrastructure))
         path = os.path.join(folder, f"random-{hashlib.sha256(name.encode()).hexdigest()[:16]}")
         try:
@@ -71,6 +75,8 @@ class Home:
                 return file.read()
         except FileNotFoundError:
             pass
+        if seed:
+            return derived_text(seed, infrastructure, name, length)
         text = "".join(secrets.choice(_LETTERS) for _position in range(length))
         if not keep:
             return text
@@ -159,7 +165,9 @@ def translate(
     given = _noting(problems, lambda: _given(variables, document))
     infrastructure = choices.infrastructure if choices else name
     generator = Generator(
-        random=lambda key, length: home.random_text(infrastructure, key, length, not world.dry),
+        random=lambda key, length: home.random_text(
+            infrastructure, key, length, not world.dry, given_seed(world.environment)
+        ),
         token=world.environment.get("IM_ACCESS_TOKEN", ""),
     )
     around = Surroundings(sources[0].place, site.local_path, generator)

@@ -81,6 +81,38 @@ def where(clouds: list[str]) -> list[Question]:
     ]
 
 
+_HOST = {
+    "question_name": "Hosts",
+    "question_description": "Names, numbers or ids of hosts, with commas between them. Empty: all.",
+    "variable": "host",
+    "required": False,
+    "type": "text",
+}
+_ONE_HOST = {**_HOST, "question_name": "Host", "question_description": "Its name, number or id.", "required": True}
+_IMAGE = {
+    "question_name": "Name of the image",
+    "question_description": "Empty: made of the name of the host and the time.",
+    "variable": "snapshot",
+    "required": False,
+    "type": "text",
+}
+PLAYBOOKS: dict[str, tuple[str, list[Question]]] = {
+    "destroy": ("Remove an infrastructure and check that nothing is left", []),
+    "start": ("Start hosts", [_HOST]),
+    "stop": ("Stop hosts", [_HOST]),
+    "reboot": ("Restart hosts", [_HOST]),
+    "snapshot": ("Keep a host as an image", [_ONE_HOST, _IMAGE]),
+}
+
+
+def playbook_survey(playbook: str, clouds: list[str]) -> dict[str, Any]:
+    """Return the survey of a playbook that works on what is there. Raises `ChoiceError`."""
+    if playbook not in PLAYBOOKS:
+        raise ChoiceError.of(f"The playbook '{playbook}' has no survey.", f"Known: {', '.join(PLAYBOOKS)}.")
+    description, questions = PLAYBOOKS[playbook]
+    return {"name": playbook, "description": description, "spec": [*where(clouds), *questions]}
+
+
 def fitting_clouds(name: str, document: Document, library: Library, clouds: Iterable[str]) -> list[str]:
     """Return those of `clouds` that can have what the template asks for. Raises `ChoiceError` when there is none."""
     topology = document.data.get("topology_template") or {}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleLookupError
 from ansible_collections.continuum.im.plugins.lookup.awx_survey import LookupModule
-from ansible_collections.continuum.im.plugins.plugin_utils._describe.survey import survey
+from ansible_collections.continuum.im.plugins.plugin_utils._describe.survey import PLAYBOOKS, survey
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ChoiceError, ContinuumError
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.answers import answered_inputs, variables_of
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.library import Library
@@ -185,3 +185,20 @@ def test_the_lookup() -> None:
         found.run(["vmm"], {})
     with pytest.raises(AnsibleLookupError, match="exactly one"):
         found.run([], {})
+    with pytest.raises(AnsibleLookupError, match="exactly one"):
+        found.run(["vm"], {}, playbook="stop")
+
+
+@pytest.mark.parametrize("playbook", sorted(PLAYBOOKS))
+def test_playbooks_have_surveys(playbook: str) -> None:
+    (found,) = LookupModule().run([], {}, playbook=playbook, clouds=["aws", "openstack"])
+    assert survey_problems(found) == []
+    answers = {"infrastructure": "mine", "cloud": "openstack", **({"host": "0"} if playbook == "snapshot" else {})}
+    assert answer_problems(found, answers) == []
+    text = (Path(COLLECTION) / "playbooks" / f"{playbook}.yml").read_text()
+    assert [item["variable"] for item in found["spec"] if item["variable"] not in text] == []
+
+
+def test_a_playbook_without_a_survey() -> None:
+    with pytest.raises(AnsibleLookupError, match="has no survey"):
+        LookupModule().run([], {}, playbook="deploy")
