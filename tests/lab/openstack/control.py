@@ -23,14 +23,16 @@ class Control:
     def __init__(self, functions: Mapping[str, Handler], port: int = 0) -> None:
         self._server = _Server(("127.0.0.1", port), _request_handler(functions))
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="control")
 
     def start(self) -> None:
         """Serve in a thread."""
-        threading.Thread(target=self._server.serve_forever, daemon=True, name="control").start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
         self._server.server_close()
 
 
