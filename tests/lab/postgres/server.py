@@ -39,7 +39,8 @@ class Server:
     """A server. Use as a context manager, or call `start` and `remove`."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="lab-pg-", dir="/tmp")  # paths of sockets are short)
+        # Paths of sockets are short, and the user that the server runs as may not enter every folder.
+        self.folder = Path(tempfile.mkdtemp(prefix="lab-pg-", dir="/tmp"))
         self._data = self.folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
 
