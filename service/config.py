@@ -42,7 +42,9 @@ class Config:
     """All settings. Paths are absolute after `load`."""
 
     home: str = _setting("~/.continuum/service", "Folder of everything that the service keeps.")
-    database_url: str = _setting("", "SQLAlchemy URL of the database; empty = SQLite in `<home>/service.db`.")
+    database_url: str = _setting(
+        "", "SQLAlchemy URL of the database; empty = SQLite in `<home>/service.db`.", repr=False
+    )
     secret_key_file: str = _setting(
         "", "File of the key that seals secrets; made with mode 0600 when missing; empty = `<home>/fernet.key`."
     )
@@ -88,6 +90,11 @@ class Config:
         [],
         "Sites of OpenStack that records may name, and lead to, though they have no public address or no https: URLs "
         "as `http://keystone.local:5000`, host names, addresses or networks.",
+    )
+    source_hosts: list[str] = _setting(
+        [],
+        "Where recipes and roles of templates may come from though it is no public address: URLs as "
+        "`http://recipes.local:8080`, host names, addresses or networks.",
     )
     egi_info_url: str = _setting("https://is.cloud.egi.eu", "EGI's information service: sites, projects, images.")
     egi_protocols: list[str] = _setting(

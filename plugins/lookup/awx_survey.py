@@ -47,13 +47,15 @@ _raw:
 """
 
 import os
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.continuum.im.plugins.module_utils._fetch import download
+from ansible_collections.continuum.im.plugins.module_utils._fetch import downloads
 from ansible_collections.continuum.im.plugins.plugin_utils._describe.survey import playbook_survey
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError
+from ansible_collections.continuum.im.plugins.plugin_utils._site import sources_reach
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home, World, read_term, template_survey
 
 
@@ -65,7 +67,9 @@ class LookupModule(LookupBase):
         playbook = str(kwargs.get("playbook") or "")
         if len(terms) != (0 if playbook else 1):
             raise AnsibleLookupError("awx_survey takes exactly one template, or a playbook.")
-        world = World(os.getcwd(), Home.of(os.environ), os.environ, download, dry=True)
+        home = Home.of(os.environ)
+        fetch = downloads(partial(sources_reach, os.environ, home.path))
+        world = World(os.getcwd(), home, os.environ, fetch, dry=True)
         clouds = [str(cloud) for cloud in kwargs.get("clouds") or ("aws", "openstack", "lambda")]
         try:
             if playbook:

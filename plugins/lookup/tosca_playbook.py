@@ -47,18 +47,20 @@ import os
 import shutil
 import sys
 import tempfile
+from functools import partial
 from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
-from ansible_collections.continuum.im.plugins.module_utils._fetch import download
+from ansible_collections.continuum.im.plugins.module_utils._fetch import downloads
 from ansible_collections.continuum.im.plugins.plugin_utils._deployment.model import Deployment
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError
 from ansible_collections.continuum.im.plugins.plugin_utils._fetch.galaxy import install
 from ansible_collections.continuum.im.plugins.plugin_utils._project.write import render, write
 from ansible_collections.continuum.im.plugins.plugin_utils._sandbox.runner import require_sandbox
+from ansible_collections.continuum.im.plugins.plugin_utils._site import sources_reach
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import (
     Home,
     World,
@@ -84,7 +86,9 @@ class LookupModule(LookupBase):
         # Taken as they are, never templated: they are text of users.
         available = variables or {}
         chosen = read_extra_variables(available)
-        world = World(os.getcwd(), Home.of(os.environ), os.environ, download, _is_dry())
+        home = Home.of(os.environ)
+        fetch = downloads(partial(sources_reach, os.environ, home.path))
+        world = World(os.getcwd(), home, os.environ, fetch, _is_dry())
         try:
             found = translate(read_term(terms[0], available), chosen, world.directory, world.home, world)
             missing = missing_clouds(found)
@@ -108,7 +112,8 @@ class LookupModule(LookupBase):
         """What recipes need is there before the first host is made, or the run ends here."""
         if found.choices.confined:
             require_sandbox()
-        install(home.path, directory, os.path.join(os.path.dirname(sys.executable), "ansible-galaxy"))
+        galaxy = os.path.join(os.path.dirname(sys.executable), "ansible-galaxy")
+        install(home.path, directory, galaxy, sources_reach(os.environ, home.path), os.environ)
 
     def _directory(self, found: Deployment, home: Home) -> str:
         name = found.choices.infrastructure

@@ -37,14 +37,16 @@ _raw:
 """
 
 import os
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.continuum.im.plugins.module_utils._fetch import download
+from ansible_collections.continuum.im.plugins.module_utils._fetch import downloads
 from ansible_collections.continuum.im.plugins.plugin_utils._describe.picture import picture
 from ansible_collections.continuum.im.plugins.plugin_utils._describe.text import describe, table
 from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError
+from ansible_collections.continuum.im.plugins.plugin_utils._site import sources_reach
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import (
     Home,
     World,
@@ -62,7 +64,9 @@ class LookupModule(LookupBase):
         if len(terms) != 1:
             raise AnsibleLookupError("tosca_topology takes exactly one template.")
         available = variables or {}
-        world = World(os.getcwd(), Home.of(os.environ), os.environ, download, dry=True)
+        home = Home.of(os.environ)
+        fetch = downloads(partial(sources_reach, os.environ, home.path))
+        world = World(os.getcwd(), home, os.environ, fetch, dry=True)
         try:
             found = translate(
                 read_term(terms[0], available), read_extra_variables(available), world.directory, world.home, world

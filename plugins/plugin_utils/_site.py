@@ -10,6 +10,7 @@ A YAML file, all of it optional::
       https://example.org/recipes/: /srv/recipes
     galaxy:                                          # a role or collection -> where it comes from instead
       some.role: {source: https://git.example.org/role.git, version: v1.2}
+    source_hosts: [recipes.local, 10.1.0.0/16]       # nothing else is called that is not public
 """
 
 from __future__ import annotations
@@ -21,20 +22,25 @@ from typing import Any
 
 import yaml
 
+from ..module_utils._hosts.reach import SOURCES, Reach
 from ._errors import ChoiceError
 
 # Where the recipes of the existing catalogue are published; our own types name them by relative paths.
 RECIPE_BASE = "https://raw.githubusercontent.com/grycap/tosca/main/artifacts/"
-_KEYS = {"recipe_base", "mirrors", "galaxy"}
+_KEYS = {"recipe_base", "mirrors", "galaxy", "source_hosts"}
 
 
 @dataclass(frozen=True)
 class Site:
-    """The settings; `mirrors` are pairs of prefix and folder, the longest prefix first."""
+    """The settings; `mirrors` are pairs of prefix and folder, the longest prefix first.
+
+    `source_hosts` limit what is called for templates and recipes; None for no limit.
+    """
 
     recipe_base: str = RECIPE_BASE
     mirrors: tuple[tuple[str, str], ...] = ()
     galaxy: dict[str, dict[str, str]] = field(default_factory=dict)
+    source_hosts: tuple[str, ...] | None = None
 
     def url(self, reference: str) -> str:
         """Return the address of a recipe that is named by a URL or by a path below `recipe_base`."""
@@ -71,7 +77,7 @@ def read_site(path: str) -> Site:
         unknown = ", ".join(sorted(map(str, set(found) - _KEYS))) if isinstance(found, dict) else "no mapping"
         problem = f"The site settings {path} have something unknown: {unknown}."
         raise ChoiceError.of(problem, f"Known: {', '.join(sorted(_KEYS))}.")
-    mirrors = _mapping(found.get("mirrors"))
+    mirrors, hosts = _mapping(found.get("mirrors")), found.get("source_hosts")
     base = str(found.get("recipe_base") or RECIPE_BASE)
     return Site(
         recipe_base=base if base.endswith("/") else base + "/",
@@ -80,7 +86,20 @@ def read_site(path: str) -> Site:
             str(name).lower(): {str(key): str(value) for key, value in _mapping(body).items()}
             for name, body in _mapping(found.get("galaxy")).items()
         },
+        source_hosts=None if hosts is None else tuple(map(str, hosts if isinstance(hosts, list) else [hosts])),
     )
+
+
+def sources_reach(environment: Mapping[str, str], home: str) -> Reach | None:
+    """Return where templates and recipes may come from, None for everywhere. Raises `ChoiceError`.
+
+    On one's own machine that is everywhere; a service says where by `$CONTINUUM_SOURCE_HOSTS`, a site in its settings.
+    """
+    told = environment.get(SOURCES)
+    hosts = read_site(site_file(environment, home)).source_hosts
+    if told is None and hosts is None:
+        return None
+    return Reach.read([*(told or "").split(","), *(hosts or ())], documents=True)
 
 
 def _mapping(value: Any) -> dict[Any, Any]:

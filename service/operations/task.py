@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.continuum.im.plugins.module_utils._hosts.reach import SOURCES
 from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import is_secret_input
 
 from ..config import Config
@@ -119,7 +120,9 @@ def environment_of_runs(config: Config, given: Mapping[str, str]) -> dict[str, s
         known = [item for item in found.get("ANSIBLE_COLLECTIONS_PATH", "").split(":") if item]
         found["ANSIBLE_COLLECTIONS_PATH"] = ":".join(dict.fromkeys([str(collections), *known]))
         found.setdefault("ANSIBLE_CONFIG", str(repository / "ansible.cfg"))
-    return {**found, "LC_ALL": "C.UTF-8", "CONTINUUM_HOME": config.home, "ANSIBLE_NOCOLOR": "1"}
+    # Templates are of users: what they name must not be called just because this machine can.
+    sources = {SOURCES: ",".join(config.source_hosts)}
+    return {**found, **sources, "LC_ALL": "C.UTF-8", "CONTINUUM_HOME": config.home, "ANSIBLE_NOCOLOR": "1"}
 
 
 def old_folders(config: Config, infrastructure_id: str) -> list[Path]:

@@ -17,7 +17,10 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from typing import Protocol
 from urllib.parse import urlsplit
+
+from ...module_utils._hosts.reach import is_public
 
 _REQUEST = re.compile(rb"^([A-Z]{3,10}) (\S{1,4096}) (HTTP/1\.[01])\r\n")
 _WEB_PORTS = (80, 443)
@@ -31,6 +34,13 @@ def resolve(name: str, port: int) -> list[str]:
     """Return the addresses of a name. Raises OSError."""
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+class Asked(Protocol):
+    """Says which address a request may be connected to."""
+
+    def address(self, name: str, port: int) -> str:
+        """Return the address. Raises PermissionError with a sentence, or OSError."""
 
 
 class Policy:
@@ -57,21 +67,23 @@ class Policy:
                 f"port {port} of {name} is not reached from recipes, only SSH of own hosts and HTTP(S)"
             )
         for address in self._resolve(name, port):
-            if not _is_public(address):
+            if not is_public(address):
                 raise PermissionError(f"{name} ({address}) is not a public address")
             return address
         raise OSError(f"{name} has no address")
 
 
 class Relay:
-    """Serves the socket `path` until it is closed."""
+    """Serves the socket `path` until it is closed; with an empty path a free port of the loopback device, at `url`."""
 
-    def __init__(self, path: str, policy: Policy) -> None:
+    def __init__(self, path: str, policy: Asked) -> None:
         self.path, self._policy = path, policy
         self.refused: list[str] = []
-        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._server.bind(path)
-        os.chmod(path, 0o600)
+        self._server = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_STREAM)
+        self._server.bind(path or ("127.0.0.1", 0))
+        self.url = "" if path else f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        if path:
+            os.chmod(path, 0o600)
         self._server.listen(128)
         self._thread = threading.Thread(target=self._serve, name="relay", daemon=True)
         self._thread.start()
@@ -82,8 +94,9 @@ class Relay:
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._thread.join(timeout=2)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+        if self.path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
 
     def _serve(self) -> None:
         while True:
@@ -150,12 +163,6 @@ def _destination(method: str, target: str) -> tuple[str, int]:
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError("only http:// addresses are asked for in this way")
     return parts.hostname, parts.port or 80
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_global and not (mapped or found).is_multicast
 
 
 def _answer(client: socket.socket, status: int, reason: str) -> None:
