@@ -43,7 +43,10 @@ def main(words: list[str] | None = None) -> int:
     set_up_logs(config.log_level)
     if arguments.parent and not _follow(arguments.parent):
         return 0
-    return _run(arguments, config)
+    try:
+        return _run(arguments, config)
+    except ConfigError as error:
+        return _complain(str(error))
 
 
 def _run(arguments: argparse.Namespace, config: Config) -> int:

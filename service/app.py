@@ -19,8 +19,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .config import Config
-from .db.engine import make_engine
-from .db.migrate import migrate
+from .db.engine import AWAY, make_engine
+from .db.migrate import Schema
 from .errors import ServiceError
 from .infrastructures.context import Service
 from .log import log_context
@@ -29,8 +29,12 @@ from .routes.cors import allow_origins
 from .routes.respond import Invalid, error_answer, error_of, json_answer
 
 # Blueprints of their own: each module has `blueprint`.
-_MORE = ("native", "health", "openapi")
+_MORE = ("limits", "native", "health", "openapi")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Asked by machines; they say themselves what is wrong.
+_ALWAYS = ("/healthz", "/readyz")
+_AWAY = "The database does not answer at the moment. Try again in a few seconds."
+_RETRY_SECONDS = "5"
 _LOG = logging.getLogger("continuum.web")
 
 
@@ -48,10 +52,9 @@ class _Below:
 
 
 def create_app(config: Config, engine: Engine | None = None) -> Flask:
-    """Return the application of a configuration; its database is brought up to date."""
-    if engine is None:
-        engine = make_engine(config)
-        migrate(engine)
+    """Return the application of a configuration; its database is brought up to date, later if it does not answer."""
+    schema = Schema(engine, up=True) if engine else Schema(make_engine(config))
+    schema.bring_up()
     app = Flask("service", static_folder=None)
     root = "/" + config.root_path.strip("/") if config.root_path.strip("/") else ""
     app.config.update(
@@ -60,7 +63,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.strict_slashes = True
-    app.extensions["continuum"] = Service.of(config, engine)
+    app.extensions["continuum"] = Service.of(config, schema.engine)
     for module in (infrastructures, vms, clouds, version, oai):
         app.register_blueprint(module.blueprint)
     for name in _MORE:
@@ -68,6 +71,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
             app.register_blueprint(importlib.import_module(f"service.routes.{name}").blueprint)
     _add_errors(app)
     _add_logs(app)
+    _add_schema(app, schema)
     allow_origins(app, config.cors_origins)
     if root:
         app.wsgi_app = _Below(app.wsgi_app, root)  # type: ignore[method-assign, assignment]
@@ -96,10 +100,25 @@ def _add_errors(app: Flask) -> None:
             found.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
         return found
 
+    def _away(error: Exception) -> Response:
+        _LOG.warning("the database does not answer", extra={"error": type(error).__name__})
+        return error_answer(503, _AWAY)
+
+    for kind in AWAY:
+        app.register_error_handler(kind, _away)
+
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         _LOG.error("a request failed unexpectedly", exc_info=error)
         return error_answer(500, f"Something in this service is wrong. The request was {g.get('request_id', '-')}.")
+
+
+def _add_schema(app: Flask, schema: Schema) -> None:
+    @app.before_request
+    def _up() -> Response | None:
+        if schema.bring_up() or request.path in _ALWAYS:
+            return None
+        return error_answer(503, _AWAY)
 
 
 def _add_logs(app: Flask) -> None:
@@ -114,6 +133,8 @@ def _add_logs(app: Flask) -> None:
         answer.headers["X-Request-ID"] = g.get("request_id", "")
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
         answer.headers.setdefault("Cache-Control", "no-store")
+        if answer.status_code == 503:
+            answer.headers.setdefault("Retry-After", _RETRY_SECONDS)
         seconds = round(time.monotonic() - g.get("begun", time.monotonic()), 4)
         facts = {"method": request.method, "path": request.path, "status": answer.status_code, "seconds": seconds}
         with log_context(request_id=g.get("request_id", "")):

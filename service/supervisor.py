@@ -5,6 +5,8 @@
 
 A child that dies is started again. What a dead child did is free at once: its lease ends, its runs end by their leash.
 At its start it ends what an earlier supervisor has left, so a restart after any death begins clean.
+
+The database is looked after in a thread: one that does not answer keeps nothing else from being done.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import types
 from dataclasses import dataclass, field
@@ -26,8 +29,8 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 
 from .config import Config
-from .db.engine import make_engine, session_scope
-from .db.migrate import migrate
+from .db.engine import AWAY, make_engine, session_scope
+from .db.migrate import Schema
 from .db.models import Operation
 from .db.retention import forget_old
 from .operations.credentials import VaultServer
@@ -42,6 +45,7 @@ _BIND_SECONDS = 60.0
 _END_SECONDS = 30.0
 _QUICK_DEATH_SECONDS = 5.0
 _LONGEST_PAUSE = 10.0
+_LAST_LOOK_SECONDS = 15.0
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -70,6 +74,9 @@ class Supervisor:
     with_web: bool = True
     _children: list[Child] = field(default_factory=list)
     _ending: bool = False
+    _ended: bool = False
+    # Set when a child has died: its leases are to be freed at once.
+    _look: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> int:
         """Serve until SIGTERM."""
@@ -89,7 +96,8 @@ class Supervisor:
         for left in folder.glob("op-*"):
             shutil.rmtree(left, ignore_errors=True)
         engine = make_engine(self.config)
-        migrate(engine)
+        schema = Schema(engine)
+        schema.bring_up()
         vault = VaultServer(self.config)
         vault.start()
         listener = self._listen() if self.with_web else None
@@ -98,14 +106,18 @@ class Supervisor:
             number = listener.fileno()
             self._children.append(Child("web", ["web", "--bind", f"fd://{number}"], (number,)))
         self._children += [Child(f"worker-{number}", ["worker"]) for number in range(self.config.workers)]
+        tending = threading.Thread(target=self._tend, args=(engine, schema), name="database", daemon=True)
+        tending.start()
         try:
-            self._watch(engine)
+            self._watch()
         finally:
             self._end_children()
             if listener is not None:
                 listener.close()
             vault.stop()
-            self._free_leases(engine)
+            self._ended = True
+            self._look.set()
+            tending.join(_LAST_LOOK_SECONDS)
             engine.dispose()
         return 0
 
@@ -141,18 +153,33 @@ class Supervisor:
         )
         _LOG.info("the service listens", extra={"address": address, "home": self.config.home})
 
-    def _watch(self, engine: Engine) -> None:
-        look_at = forget_at = 0.0
+    def _watch(self) -> None:
         while not self._ending:
             present = time.monotonic()
-            died = [child for child in self._children if self._keep_alive(child, present)]
-            if died or present >= look_at:
-                look_at = present + _LOOK_SECONDS
-                self._free_leases(engine)
-            if present >= forget_at:
-                forget_at = present + _FORGET_SECONDS
-                self._forget(engine)
+            if [child for child in self._children if self._keep_alive(child, present)]:
+                self._look.set()
             time.sleep(_TICK_SECONDS)
+
+    def _tend(self, engine: Engine, schema: Schema) -> None:
+        """Look after the database until the end, and once more after it."""
+        forget_at = 0.0
+        while True:
+            # Before the look: who dies meanwhile is seen by the next one.
+            self._look.clear()
+            last = self._ended
+            try:
+                if schema.bring_up():
+                    self._free_leases(engine)
+                    if time.monotonic() >= forget_at and not last:
+                        forget_old(engine, self.config)
+                        forget_at = time.monotonic() + _FORGET_SECONDS
+            except AWAY as error:
+                _LOG.warning("the database does not answer", extra={"error": type(error).__name__})
+            except Exception:
+                _LOG.exception("the database could not be looked after")
+            if last:
+                return
+            self._look.wait(_LOOK_SECONDS)
 
     def _keep_alive(self, child: Child, present: float) -> bool:
         """Start a child that is not there; true when it has just died."""
@@ -185,18 +212,9 @@ class Supervisor:
     def _free_leases(self, engine: Engine) -> None:
         """Operations of workers of this machine that are dead need not wait for the end of their leases."""
         host = socket.gethostname()
-        try:
-            with session_scope(engine) as session:
-                workers = session.scalars(select(Operation.worker).where(Operation.state == "running")).all()
-                expire(session, [worker for worker in set(workers) if is_dead(worker, host)])
-        except Exception:
-            _LOG.exception("leases could not be looked at")
-
-    def _forget(self, engine: Engine) -> None:
-        try:
-            forget_old(engine, self.config)
-        except Exception:
-            _LOG.exception("what is old could not be deleted")
+        with session_scope(engine) as session:
+            workers = session.scalars(select(Operation.worker).where(Operation.state == "running")).all()
+            expire(session, [worker for worker in set(workers) if is_dead(worker, host)])
 
     def _end_children(self) -> None:
         _LOG.info("the service ends")

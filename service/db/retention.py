@@ -28,7 +28,9 @@ def _in_steps(engine: Engine, model: type[Event] | type[Infrastructure], old: ob
     total = 0
     while True:
         with session_scope(engine) as session:
-            ids = list(session.scalars(select(model.id).where(old).limit(at_once)))  # type: ignore[arg-type]
+            # Another service may do the same at this moment: what it has taken is passed over.
+            query = select(model.id).where(old).limit(at_once).with_for_update(skip_locked=True)  # type: ignore[arg-type]
+            ids = list(session.scalars(query))
             if ids:
                 session.execute(delete(model).where(model.id.in_(ids)).execution_options(synchronize_session=False))
         total += len(ids)

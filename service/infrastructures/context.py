@@ -23,7 +23,7 @@ from ..auth.clouds import CloudAccess, cloud_records, find_cloud, find_images, i
 from ..auth.identity import Identities, Identity
 from ..auth.records import Record
 from ..config import Config
-from ..db.engine import read_scope, secret_box
+from ..db.engine import AWAY, hold, read_scope, secret_box, writes
 from ..db.models import Infrastructure, Owner, Vm
 from ..db.secrets import SecretBox
 from ..errors import Forbidden, NotFound, ServiceError
@@ -108,8 +108,10 @@ def open_infrastructure(session: Session, caller: Caller, key: str, gone: bool =
     """Return an infrastructure that the caller may use. Raises `NotFound` or `Forbidden`.
 
     With `gone` also one that is deleted, to those who had it. The answer to somebody else is the same whatever else is
-    in the request.
+    in the request. In a session that may write the infrastructure is held: nobody else changes it meanwhile.
     """
+    if writes(session):
+        hold(session, key)
     found = session.scalar(
         select(Infrastructure)
         .where(Infrastructure.id == key)
@@ -227,13 +229,15 @@ def wait_until(service: Service, key: str, done: Callable[[Infrastructure], bool
 def _wait_until(service: Service, key: str, done: Callable[[Infrastructure], bool], seconds: float) -> bool:
     end, pause = time.monotonic() + seconds, 0.05
     while True:
-        with read_scope(service.engine) as session:
-            found = session.scalar(
-                select(Infrastructure).where(Infrastructure.id == key).options(selectinload(Infrastructure.vms))
-            )
-        # Outside of the session: what is asked may need a connection too, and there are only so many.
-        if found is None or done(found):
-            return True
+        # A database that is away for a moment is waited for: what was asked for is in it.
+        with contextlib.suppress(*AWAY):
+            with read_scope(service.engine) as session:
+                found = session.scalar(
+                    select(Infrastructure).where(Infrastructure.id == key).options(selectinload(Infrastructure.vms))
+                )
+            # Outside of the session: what is asked may need a connection too, and there are only so many.
+            if found is None or done(found):
+                return True
         if time.monotonic() > end:
             return False
         time.sleep(pause)

@@ -16,12 +16,13 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
-from ..db.engine import read_scope
+from ..db.engine import AWAY, read_scope
 from ..db.models import Event, Infrastructure, Operation
 
 AT_ONCE = 500
 LONGEST = 3600.0
 _PAUSE = 0.3
+_AWAY_PAUSE = 2.0
 _KEEP_ALIVE = 10.0
 _RETRY_MILLISECONDS = 2000
 
@@ -74,7 +75,13 @@ def follow(engine: Engine, key: str, after: int, until_idle: bool = False, longe
     end, spoke, told = time.monotonic() + longest, time.monotonic(), None
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
     while time.monotonic() < end:
-        found = look(engine, key, after)
+        try:
+            found = look(engine, key, after)
+        except AWAY:
+            # Nothing is missed: it goes on where it was when the database is there again.
+            yield ": the database does not answer\n\n"
+            time.sleep(_AWAY_PAUSE)
+            continue
         parts = [message(item, identity=item["id"]) for item in found.events]
         if found.operation is not None and found.operation != told:
             told = found.operation

@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..db.engine import read_scope, session_scope
+from ..db.engine import hold, read_scope, session_scope
 from ..db.models import Infrastructure, Owner, Secret, Vm, new_id, now
 from ..db.secrets import SealError
 from ..errors import BadRequest, Conflict
@@ -34,6 +35,7 @@ from .definition import Definition
 
 FORMAT = "continuum.im/1"
 _MARK = "Error importing the infrastructure, incorrect data: "
+_THERE = "Trying to add an existing infrastructure ID."
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PLAIN = (
     *("id", "display_name", "kind", "options", "cloud", "cloud_id", "cloud_host", "cloud_type", "wanted"),
@@ -102,17 +104,26 @@ def take_in(service: Service, caller: Caller, text: str) -> str:
         raise BadRequest(_MARK + "it is not complete.") from None
     members = caller.identity.members
     found.owners = [Owner(user=one.user, identity=one.key, position=index) for index, one in enumerate(members)]
+    try:
+        _write(service, caller, found, own, secrets)
+    except IntegrityError:
+        # Somebody else has done the same at this moment.
+        raise BadRequest(_THERE) from None
+    return found.id
+
+
+def _write(service: Service, caller: Caller, found: Infrastructure, own: bool, secrets: dict[str, str]) -> None:
     with session_scope(service.engine) as session:
+        hold(session, found.id)
         old = session.get(Infrastructure, found.id)
         if old is not None and (old.deleted_at is None or not (own or _may_replace(old, caller))):
-            raise BadRequest("Trying to add an existing infrastructure ID.")
+            raise BadRequest(_THERE)
         if old is not None:
             session.delete(old)
             session.flush()
         session.add(found)
         session.flush()
         session.add_all(Secret(infrastructure_id=found.id, name=name, sealed=value) for name, value in secrets.items())
-    return found.id
 
 
 def _may_replace(old: Infrastructure, caller: Caller) -> bool:

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, the continuum.im authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The thread beside a run: renews the lease, writes events and hosts as they come, ends the run when it has to."""
+"""The threads beside a run: one renews the lease and writes events and hosts as they come; one watches the time.
+
+The second never asks the database, which may answer late or not at all: the run ends before its lease does, whatever
+happens.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from typing import Self
 from sqlalchemy import Engine, select, update
 
 from ..config import Config
-from ..db.engine import read_scope, session_scope
+from ..db.engine import AWAY, hold, read_scope, session_scope
 from ..db.models import Operation
 from . import outcome, queue
 from .events import Recorder
@@ -42,18 +46,23 @@ class Keeper:
         self._until = time.monotonic() + config.operation_timeout
         self._shown = ""
         self._ended_at = 0.0
-        context = contextvars.copy_context()
-        self._thread = threading.Thread(target=context.run, args=(self._keep,), name="keeper", daemon=True)
+        self._away = False
+        self._threads = [
+            threading.Thread(target=contextvars.copy_context().run, args=(loop,), name=loop.__name__, daemon=True)
+            for loop in (self._keep, self._watch)
+        ]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def follow(self, recorder: Recorder) -> None:
         """Write what this recorder collects from now on."""
@@ -71,6 +80,7 @@ class Keeper:
                 return
             try:
                 with session_scope(self._engine) as session:
+                    hold(session, self._task.infrastructure_id)
                     mine = Operation.id == self._task.operation_id, Operation.fence == self._task.fence
                     held = session.execute(
                         update(Operation)
@@ -92,13 +102,23 @@ class Keeper:
         heartbeat_at = time.monotonic() + self._config.heartbeat_seconds
         while not self._end.wait(_FLUSH_SECONDS):
             try:
-                self.flush()
-                self._listen()
                 if time.monotonic() >= heartbeat_at:
                     heartbeat_at = time.monotonic() + self._config.heartbeat_seconds
                     self._beat()
+                self.flush()
+                self._listen()
+                self._away = False
+            except AWAY as error:
+                # Again in a moment, the sign of life first.
+                heartbeat_at = 0.0
+                if not self._away:
+                    _LOG.warning("the database does not answer; the run goes on", extra={"error": type(error).__name__})
+                self._away = True
             except Exception:
                 _LOG.exception("the database does not take what a run tells")
+
+    def _watch(self) -> None:
+        while not self._end.wait(_FLUSH_SECONDS):
             self._check_time()
 
     def _listen(self) -> None:

@@ -6,7 +6,9 @@
 A worker *claims* an operation: a lease for some seconds, and a fence that grows with each claim. It renews the lease
 by *heartbeats*. A lease that ran out is taken over by the next claim; what the old worker still writes is refused,
 since its fence is an old one. Every change of a claim is one UPDATE whose WHERE has the fence, so it is right on any
-database; a partial unique index makes sure that an infrastructure never has two running operations.
+database; a partial unique index makes sure that an infrastructure never has two running operations. Where the database
+has row locks workers pass over what others are just claiming. Whoever writes more than a lease holds the row of the
+infrastructure first (see db.engine).
 
 `delete` overtakes: it cancels what is queued and asks what is running to stop.
 """
@@ -20,7 +22,7 @@ from typing import Any, Literal
 from sqlalchemy import Engine, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..db.engine import read_scope
+from ..db.engine import AWAY, hold, read_scope
 from ..db.models import UNFINISHED, Event, Infrastructure, Operation, now
 from ..errors import Conflict, NotFound
 
@@ -28,7 +30,6 @@ KINDS = ("create", "add", "remove", "alter", "reconfigure", "start", "stop", "re
 # These configure hosts: each begins a new generation of the log.
 CONFIGURING = ("create", "add", "remove", "alter", "reconfigure")
 WAITS_FOR_CREDENTIALS = "waits for credentials: repeat any request with them"
-_LOOKED_AT = 200
 Sign = Literal["go", "stop", "lost"]
 
 
@@ -53,13 +54,9 @@ def enqueue(
     """
     if kind not in KINDS:
         raise ValueError(kind)
-    # Also locks the row where the database has row locks: the order of operations is decided here.
-    session.execute(
-        update(Infrastructure)
-        .where(Infrastructure.id == infrastructure.id)
-        .values(updated_at=now())
-        .execution_options(synchronize_session=False)
-    )
+    # The order of operations is decided here.
+    hold(session, infrastructure.id)
+    infrastructure.updated_at = now()
     deletion = session.scalar(
         select(Operation).where(
             Operation.infrastructure_id == infrastructure.id,
@@ -148,7 +145,7 @@ def claim(
     With `operation_id` only that one is taken.
     """
     at = at or now()
-    for found in _candidates(session, at, operation_id):
+    for found in _candidates(session, at, operation_id, take=True):
         taken = session.execute(
             update(Operation)
             .where(Operation.id == found.id, Operation.fence == found.fence, Operation.state == found.state)
@@ -175,8 +172,11 @@ def something_to_do(session: Session, operation_id: int | None = None) -> bool:
     return bool(_candidates(session, now(), operation_id))
 
 
-def _candidates(session: Session, at: datetime, only: int | None) -> list[Operation]:
-    """Return operations that may be claimed: only ever the first unfinished one of an infrastructure."""
+def _candidates(session: Session, at: datetime, only: int | None, take: bool = False) -> list[Operation]:
+    """Return one operation that may be claimed, if any: only ever the first unfinished one of an infrastructure.
+
+    To `take` one passes over those, and their infrastructures, that somebody else is changing.
+    """
     first = (
         select(func.min(Operation.id))
         .where(Operation.state.in_(UNFINISHED))
@@ -187,7 +187,11 @@ def _candidates(session: Session, at: datetime, only: int | None) -> list[Operat
         (Operation.state == "queued") & or_(Operation.not_before.is_(None), Operation.not_before <= at),
         (Operation.state == "running") & (Operation.lease_until < at),
     )
-    query = select(Operation).where(Operation.id.in_(first), ready).order_by(Operation.id).limit(_LOOKED_AT)
+    query = select(Operation).where(Operation.id.in_(first), ready).order_by(Operation.id).limit(1)
+    if take:
+        query = query.join(Infrastructure).with_for_update(
+            of=(Operation, Infrastructure), skip_locked=True, key_share=True
+        )
     return list(session.scalars(query if only is None else query.where(Operation.id == only)))
 
 
@@ -238,6 +242,8 @@ def release(session: Session, operation_id: int, fence: int, reason: str, second
 
 
 def _move(session: Session, operation_id: int, fence: int, values: dict[str, Any]) -> bool:
+    owner = session.scalar(select(Operation.infrastructure_id).where(Operation.id == operation_id))
+    hold(session, owner or "")
     moved = session.execute(
         update(Operation)
         .where(Operation.id == operation_id, Operation.fence == fence, Operation.state == "running")
@@ -295,11 +301,16 @@ def wait_for(engine: Engine, operation_id: int, timeout: float) -> Operation:
     deadline = time.monotonic() + timeout
     pause = 0.05
     while True:
-        with read_scope(engine) as session:
-            operation = session.get(Operation, operation_id)
-        if operation is None:
-            raise NotFound("There is no such operation.")
-        if operation.finished or time.monotonic() > deadline:
-            return operation
+        try:
+            with read_scope(engine) as session:
+                operation = session.get(Operation, operation_id)
+            if operation is None:
+                raise NotFound("There is no such operation.")
+            if operation.finished or time.monotonic() > deadline:
+                return operation
+        except AWAY:
+            # It goes on when the database is there again; who waits learns its end.
+            if time.monotonic() > deadline:
+                raise
         time.sleep(pause)
         pause = min(0.5, pause * 1.5)

@@ -14,16 +14,17 @@ import os
 import signal
 import socket
 import threading
+import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from ..config import Config
-from ..db.engine import make_engine, read_scope, session_scope
+from ..db.engine import AWAY, hold, make_engine, read_scope, session_scope
 from ..db.models import Infrastructure, Operation
 from ..log import log_context
 from . import keys, outcome, queue
@@ -39,8 +40,10 @@ from .task import Task, private_folder
 _LOG = logging.getLogger("continuum.worker")
 _CREDENTIALS_AGAIN_SECONDS = 15.0
 _LONGEST_PAUSE = 30.0
+_AWAY_SECONDS = 1.0
 _LOST = "the operation belongs to another worker; nothing is written"
 STOPPING = "the worker was told to end"
+Result = TypeVar("Result")
 
 
 def run_operation(operation_id: int, config: Config) -> None:
@@ -66,6 +69,11 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 busy = self.run_one()
+            except AWAY as error:
+                # What it may have begun keeps its lease for a moment, then somebody takes it over.
+                _LOG.warning("the database does not answer", extra={"error": type(error).__name__})
+                self._stopping.wait(_AWAY_SECONDS)
+                busy = False
             except Exception:
                 # The operation keeps its lease for a moment, then somebody takes it over.
                 _LOG.exception("an operation ended in an unexpected way")
@@ -112,18 +120,17 @@ class Worker:
         # Whatever a dead worker has left of this infrastructure ends before anything begins.
         end_marked(RUN_MARK, task.infrastructure_id, spare=os.getpid())
         if stop:
-            self._cancel(task, stop)
+            self._patiently(keeper, lambda: self._cancel(task, stop))
             return
         if task.attempts > self.config.max_attempts:
-            self._fail(
-                task, f"It was begun {self.config.max_attempts} times and lost each time; ask for it again to go on."
-            )
+            often = f"It was begun {self.config.max_attempts} times and lost each time; ask for it again to go on."
+            self._patiently(keeper, lambda: self._fail(task, often))
             return
-        environment = self._credentials(task)
+        environment = self._patiently(keeper, lambda: self._credentials(task))
         if environment is None:
             return
         redactor = Redactor(task.secrets(environment))
-        if not self._begin(task, redactor):
+        if not self._patiently(keeper, lambda: self._begin(task, redactor)):
             return
         recorder = Recorder(task.infrastructure_id, task.operation_id, task.generation, redactor)
         keeper.follow(recorder)
@@ -138,7 +145,20 @@ class Worker:
                     ended = executor_for(self.config, task).run(task, folder, environment, recorder, leash)
         finally:
             self._leash = None
-        self._judge(task, ended, keeper, recorder, leash)
+        self._patiently(keeper, lambda: self._judge(task, ended, keeper, recorder, leash))
+
+    def _patiently(self, keeper: Keeper, step: Callable[[], Result]) -> Result:
+        """Do a step until the database takes it, while the lease is surely ours.
+
+        A step that was carried out though its answer was lost finds the operation moved on and writes nothing.
+        """
+        while True:
+            try:
+                return step()
+            except AWAY:
+                if keeper.lost:
+                    raise
+                time.sleep(_AWAY_SECONDS)
 
     def _credentials(self, task: Task) -> dict[str, str] | None:
         """Return the environment of credentials; None when there is none and the operation has to wait."""
@@ -153,6 +173,7 @@ class Worker:
 
     def _begin(self, task: Task, redactor: Redactor) -> bool:
         with session_scope(self.engine) as session:
+            hold(session, task.infrastructure_id)
             if queue.heartbeat(session, task.operation_id, task.fence, self.config.lease_seconds) == "lost":
                 return False
             outcome.begins(session, task)
