@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import shutil
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -65,7 +67,17 @@ class Web(BaseApplication):
         return importlib.import_module("service.app").create_app(self._config)
 
 
+def _share_figures(config: Config) -> None:
+    """Let all processes show the same figures of requests; must come before prometheus_client is imported."""
+    folder = config.run_folder / "figures"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
 def main(config: Config, bind: str = "") -> None:
     """Be the web processes."""
     config.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if config.web_processes > 1:
+        _share_figures(config)
     Web(config, bind or config.bind).run()
