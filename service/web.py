@@ -69,9 +69,11 @@ class Web(BaseApplication):
 
 def _share_figures(config: Config) -> None:
     """Let all processes show the same figures of requests; must come before prometheus_client is imported."""
-    folder = config.run_folder / "figures"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    for left in config.run_folder.glob("figures-*"):
+        if not os.path.exists(f"/proc/{left.name.partition('-')[2]}"):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = config.run_folder / f"figures-{os.getpid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
