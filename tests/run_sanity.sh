@@ -32,7 +32,7 @@ target=$work/ansible_collections/continuum/im
 mkdir -p "$target"
 cd "$repository"
 # Without what galaxy.yml keeps out of the published collection.
-git ls-files -z --cached --others --exclude-standard -- . ':!.ci' ':!service' ':!tests/e2e' ':!tests/lab' ':!tools' | while IFS= read -r -d '' file; do
+git ls-files -z --cached --others --exclude-standard -- . ':!.ci' ':!deploy' ':!service' ':!tests/e2e' ':!tests/lab' ':!tools' | while IFS= read -r -d '' file; do
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
 done | tar --create --null --files-from=- | tar --extract --directory "$target"
 
