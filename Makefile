@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 TEMPLATE ?= slurm# a name of the catalogue, or a path
 CLOUD ?= local
+DATABASE ?= sqlite# of the fault run: sqlite or postgres
 INFRASTRUCTURE ?=# name; derived from the template when empty
 INPUTS ?=# JSON mapping, e.g. INPUTS='{"wn_num": 4}'
 V ?=# 1 shows everything
@@ -23,7 +24,7 @@ DEMO := --template '$(strip $(TEMPLATE))' --cloud '$(strip $(CLOUD))' $(if $(INF
 PACKAGE := ansible_collections.continuum.im.plugins
 PYTHON_CODE := plugins service tests tools
 # What some tests need of the system. Without it they are skipped, and say so.
-TESTS_NEED := tools/setup-lab-openstack || true
+TESTS_NEED := tools/setup-lab-openstack || true; tools/setup-postgres || true
 
 .PHONY: help
 help: ## show this list
@@ -48,8 +49,8 @@ serve: setup ## run the REST service on http://127.0.0.1:8800, until Ctrl-C
 	@.venv/bin/python -m service serve
 
 .PHONY: fault-run
-fault-run: setup ## kill processes of the service at random for 5 minutes on CLOUD, then compare what is wanted with what is there
-	@.venv/bin/python tests/faults/fault_run.py --cloud '$(strip $(CLOUD))'
+fault-run: setup ## kill processes of the service (and its DATABASE) at random for 5 minutes on CLOUD, then compare what is wanted with what is there
+	@.venv/bin/python tests/faults/fault_run.py --cloud '$(strip $(CLOUD))' --database '$(strip $(DATABASE))'
 
 .PHONY: replay
 replay: setup ## replay recorded exchanges with the Infrastructure Manager against the service, and compare

@@ -3,16 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fault run: many infrastructures, a random process of the service killed again and again, then quiet.
 
-    python tests/service/fault_run.py [--cloud dummy|local] [--infrastructures 20] [--seconds 300]
+    python tests/faults/fault_run.py [--cloud dummy|local] [--database sqlite|postgres] [--seconds 300]
 
-While processes are killed, users create, change, stop, start and delete. At the end of it what is wanted is compared
-with what the cloud has. The exit code is 0 when every infrastructure is as wanted: no orphan, no twin, nothing stuck.
+There are two web processes and two workers. With PostgreSQL the database is killed too, and comes back some seconds
+later. Meanwhile users create, change, stop, start and delete. At the end of it what is wanted is compared with what
+the cloud has. The exit code is 0 when every infrastructure is as wanted: no orphan, no twin, nothing stuck, and no
+request was answered with an error but 503.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
+import http.client
 import json
 import os
 import random
@@ -20,16 +24,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "collections")]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "collections"), str(REPOSITORY / "tests")]
 
 from service.config import Config  # noqa: E402
-from service.db.engine import make_engine, read_scope, session_scope  # noqa: E402
+from service.db.engine import AWAY, hold, make_engine, read_scope, session_scope  # noqa: E402
 from service.db.migrate import migrate  # noqa: E402
 from service.db.models import UNFINISHED, Infrastructure, Operation, new_id  # noqa: E402
 from service.errors import Conflict  # noqa: E402
@@ -38,9 +43,14 @@ from service.operations.dummy import DummyCloud  # noqa: E402
 from service.operations.processes import SERVICE_MARK, Process, end_marked, marked  # noqa: E402
 from sqlalchemy import select  # noqa: E402
 
+from lab.postgres import Server  # noqa: E402
+
 _SUPERVISOR = 0.4
 _MACHINE = 0.06
+_DATABASE = 0.15
+_AWAY_SECONDS = (0.5, 6.0)
 NODE = "simple_node"
+_USER = [{"type": "InfrastructureManager", "username": "user", "password": "pass"}]
 TEMPLATE = REPOSITORY / "playbooks" / "tosca" / "templates" / "vm.yaml"
 
 
@@ -59,6 +69,7 @@ class Figures:
     operations: int = 0
     attempts: int = 0
     quiet_seconds: float = 0.0
+    requests: dict[str, int] = field(default_factory=dict)
     killed: dict[str, int] = field(default_factory=dict)
     details: list[str] = field(default_factory=list)
 
@@ -66,6 +77,7 @@ class Figures:
     def good(self) -> bool:
         """True when everything is as it has to be."""
         bad = self.orphans + self.twins + self.stuck + self.left_processes + self.left_folders
+        bad += sum(count for status, count in self.requests.items() if status not in ("200", "503", "none"))
         return self.as_wanted == self.infrastructures and not bad
 
 
@@ -81,6 +93,7 @@ class FaultRun:
     hosts: int = 3
     seed: int = 0
     quiet: float = 900.0
+    server: Server | None = None
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311
@@ -91,6 +104,9 @@ class FaultRun:
             "CONTINUUM_DUMMY_DELAY": "0.3",
             "CONTINUUM_LEASE_SECONDS": "10",
             "CONTINUUM_HEARTBEAT_SECONDS": "2",
+            "CONTINUUM_WEB_PROCESSES": "2",
+            "CONTINUUM_WORKERS": "2",
+            "CONTINUUM_DATABASE_URL": self.server.url() if self.server else "",
             # Here every run is hit several times; with the default some would end in a clear failure.
             "CONTINUUM_MAX_ATTEMPTS": "100",
         }
@@ -99,6 +115,9 @@ class FaultRun:
         migrate(self.engine)
         self.ids: list[str] = []
         self.killed: collections.Counter[str] = collections.Counter()
+        self.requests: collections.Counter[str] = collections.Counter()
+        self.over = threading.Event()
+        self.back_at = 0.0
         self.supervisor: subprocess.Popen[bytes] | None = None
 
     def run(self) -> Figures:
@@ -106,8 +125,14 @@ class FaultRun:
         try:
             self._start()
             self._create()
+            asking = threading.Thread(target=self._ask, daemon=True)
+            asking.start()
             self._kill()
+            if self.server is not None:
+                self.server.start()
             waited = self._wait()
+            self.over.set()
+            asking.join()
             figures = self._look()
             figures.quiet_seconds = round(waited, 1)
             return figures
@@ -126,6 +151,25 @@ class FaultRun:
             self.supervisor = subprocess.Popen(
                 command, env=environment, cwd=self.home, stdout=log, stderr=log, start_new_session=True
             )
+
+    def _ask(self) -> None:
+        """A user who looks again and again: there is an answer, or none while something is dead, but never an error."""
+        while not self.over.wait(0.2):
+            try:
+                self.requests[str(self._look_once())] += 1
+            except (OSError, http.client.HTTPException):
+                self.requests["none"] += 1
+
+    def _look_once(self) -> int:
+        address = (self.config.run_folder / "address").read_text(encoding="ascii").strip()
+        link = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
+        try:
+            link.request("GET", "/infrastructures", headers={"Authorization": json.dumps(_USER)})
+            answer = link.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            link.close()
 
     def _create(self) -> None:
         for _number in range(self.infrastructures):
@@ -149,12 +193,28 @@ class FaultRun:
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
             time.sleep(self.random.uniform(0.2, 1.8) * self.pause)
-            self._change(self.random.choice(self.ids))
+            self._bring_back()
+            # While the database is away nobody can ask for anything.
+            with contextlib.suppress(*AWAY):
+                self._change(self.random.choice(self.ids))
             self._kill_one()
             time.sleep(0.2)
             self._start()
 
+    def _bring_back(self) -> None:
+        if self.server is not None and not self.server.running and time.monotonic() >= self.back_at:
+            self.server.start()
+
+    def _kill_database(self) -> None:
+        if self.server is not None and self.server.running:
+            self.server.kill()
+            self.back_at = time.monotonic() + self.random.uniform(*_AWAY_SECONDS)
+            self.killed["database"] += 1
+
     def _kill_one(self) -> None:
+        if self.server is not None and self.random.random() < _DATABASE:
+            self._kill_database()
+            return
         kinds: dict[str, list[Process]] = collections.defaultdict(list)
         for process in marked(SERVICE_MARK, self.config.home):
             if not process.engine:
@@ -167,6 +227,7 @@ class FaultRun:
             # The machine loses its power: all at once.
             for process in [item for found in kinds.values() for item in found]:
                 _kill(process.pid)
+            self._kill_database()
             self.killed["everything"] += 1
         elif kinds:
             kind = self.random.choice(sorted(kinds))
@@ -176,6 +237,7 @@ class FaultRun:
     def _change(self, infrastructure_id: str) -> None:
         kind = self.random.choice(["add", "add", "remove", "reconfigure", "stop", "start", "delete", "", ""])
         with session_scope(self.engine) as session:
+            hold(session, infrastructure_id)
             row = session.get_one(Infrastructure, infrastructure_id)
             if not kind or row.deleted_at is not None or len(queue.unfinished(session, infrastructure_id)) > 2:
                 return
@@ -216,6 +278,7 @@ class FaultRun:
         tried = False
         for infrastructure_id in self.ids:
             with session_scope(self.engine) as session:
+                hold(session, infrastructure_id)
                 row = session.get_one(Infrastructure, infrastructure_id)
                 if row.deleted_at is None and row.failure and infrastructure_id not in again:
                     print(f"failed, tried again: {row.name}: {row.failure}", flush=True)
@@ -228,6 +291,7 @@ class FaultRun:
     def _look(self) -> Figures:
         """Compare what is wanted with what the cloud has."""
         figures = Figures(infrastructures=len(self.ids), killed=dict(sorted(self.killed.items())))
+        figures.requests = dict(sorted(self.requests.items()))
         real = _real_dummy(self.config) if self.cloud == "dummy" else _real_local(self.ids)
         with read_scope(self.engine) as session:
             rows = {row.id: row for row in session.scalars(select(Infrastructure))}
@@ -259,6 +323,7 @@ class FaultRun:
             figures.details.append(f"{row.name}: {words}, failure '{row.failure}'")
 
     def _stop(self) -> None:
+        self.over.set()
         if self.supervisor is not None and self.supervisor.poll() is None:
             self.supervisor.terminate()
             try:
@@ -330,6 +395,7 @@ def main() -> int:
     """Run and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cloud", choices=("dummy", "local"), default="dummy")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--infrastructures", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two deaths, on average")
@@ -337,10 +403,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="keep everything here (default: a temporary folder)")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="fault-run-") as folder:
-        home = given.home or Path(folder) / "home"
-        run = FaultRun(home, given.cloud, given.infrastructures, given.seconds, given.pause, given.hosts, given.seed)
-        figures = run.run()
+    if given.database == "postgres" and Server.missing():
+        parser.error(Server.missing())
+    with contextlib.ExitStack() as stack:
+        home = given.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fault-run-"))) / "home"
+        server = stack.enter_context(Server()) if given.database == "postgres" else None
+        words = (given.infrastructures, given.seconds, given.pause, given.hosts, given.seed)
+        figures = FaultRun(home, given.cloud, *words, server=server).run()
     for name, value in asdict(figures).items():
         print(f"{name:16} {json.dumps(value) if isinstance(value, (dict, list)) else value}")
     print("GOOD" if figures.good else "BAD")

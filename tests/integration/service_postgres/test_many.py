@@ -9,12 +9,14 @@ import collections
 import random
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from service.config import Config
 from service.db.engine import hold, read_scope, session_scope
 from service.db.models import Event, Infrastructure, Operation, now
+from service.db.retention import forget_old
 from service.errors import Conflict
 from service.operations import queue
 from sqlalchemy import Engine, select
@@ -182,10 +184,6 @@ def test_events_are_seen_in_order(both: Config, connect: Connect) -> None:
 
 
 def test_two_forget_at_once(both: Config, connect: Connect) -> None:
-    from datetime import timedelta
-
-    from service.db.retention import forget_old
-
     engine = connect(both)
     (key,) = make(engine, 1)
     with session_scope(engine) as session:
