@@ -60,6 +60,13 @@ class Config:
         0, "How many reverse proxies stand before the service; 0 = believe no X-Forwarded header."
     )
     max_body_bytes: int = _setting(4 * 1024 * 1024, "Longest body of a request.")
+    rate_per_user: int = _setting(6000, "Most requests of a user in a minute; 0 = no limit.")
+    rate_per_address: int = _setting(
+        1200, "Most requests in a minute from an address without credentials, or with wrong ones; 0 = no limit."
+    )
+    hsts_seconds: int = _setting(
+        0, "How long browsers shall use https only, as `31536000`; told in answers over https; 0 = not told."
+    )
     workers: int = _setting(2, "How many operations run at the same time.")
     lease_seconds: float = _setting(
         30.0, "After this time without a sign of life the operation of a worker is taken over."
@@ -129,6 +136,9 @@ class Config:
             "workers": self.workers >= 0,
             "web_processes": self.web_processes >= 1,
             "web_threads": self.web_threads >= 1,
+            "rate_per_user": self.rate_per_user >= 0,
+            "rate_per_address": self.rate_per_address >= 0,
+            "hsts_seconds": self.hsts_seconds >= 0,
             "max_attempts": self.max_attempts >= 1,
             "heartbeat_seconds": 0 < self.heartbeat_seconds <= self.lease_seconds / 2,
             "dummy_outcome": self.dummy_outcome in ("configured", "unconfigured", "never"),

@@ -64,3 +64,13 @@ class Unprocessable(ServiceError):  # noqa: N818
     """The body is well formed, but cannot be carried out."""
 
     default_status = 422
+
+
+class TooMany(ServiceError):  # noqa: N818
+    """Somebody asks too often; after `seconds` he may again."""
+
+    default_status = 429
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(reason)
+        self.seconds = seconds

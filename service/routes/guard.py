@@ -18,6 +18,7 @@ from ..config import Config
 from ..errors import BadRequest, Forbidden, ServiceError, Unauthorized, UnsupportedMedia
 from ..infrastructures.context import Caller, Service, authorize
 from ..infrastructures.document import Document, read_document
+from .limits import limits
 from .negotiation import JSON, accepted, body_type, choose
 from .respond import Invalid, error_of
 
@@ -87,8 +88,14 @@ def _caller() -> Caller:
         error = Unauthorized("No authentication data provided")
         error.bare = True  # type: ignore[attr-defined]
         raise error
+    limits().before_login()
     records, config = read_header(text), service().config
-    identity = service().identities.identify(records)
+    try:
+        identity = service().identities.identify(records)
+    except Unauthorized:
+        limits().failed()
+        raise
+    limits().user(identity.keys[0])
     if is_bearer(text):
         records += own_vault(config, identity.token, identity.subject)
     # A Vault is asked when credentials of clouds are needed, and not before it is known who asks.

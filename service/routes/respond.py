@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from ..errors import ServiceError
+from ..errors import ServiceError, TooMany
 from .negotiation import HTML, JSON, TEXT, URIS, error_type
 
 _PAGE = """<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
@@ -96,7 +96,10 @@ def error_of(error: ServiceError, prefix: str = "") -> Response:
     bare = error.reason.startswith(
         ("Error parsing ", "Unsupported ", "'", "Incorrect property", "Incorrect vm_list", "Incorrect format")
     )
-    return error_answer(error.status, error.reason if bare or not prefix else f"{prefix}: {error.reason}")
+    found = error_answer(error.status, error.reason if bare or not prefix else f"{prefix}: {error.reason}")
+    if isinstance(error, TooMany):
+        found.headers["Retry-After"] = str(error.seconds)
+    return found
 
 
 def infrastructure_uri(key: str) -> str:
