@@ -122,7 +122,8 @@ class KeystoneSite:
     def _connect(self, service: str) -> Any:
         """An adapter without retries of its own: only we know which call may be repeated."""
         session, region = self._region.get_session(), self._region
-        where = {"service_type": service, "interface": region.get_interface(service)}
+        where = {"service_type": region.get_service_type(service), "interface": region.get_interface(service)}
+        where["service_name"] = region.get_service_name(service)
         where["region_name"] = region.get_region_name(service)
         override = region.get_endpoint(service)
         try:
