@@ -8,6 +8,7 @@ What has ended is counted over a window of time, not for ever: old rows are dele
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -49,8 +50,10 @@ _SECONDS = Histogram(
 def count_request(method: str, endpoint: str | None, status: int, seconds: float) -> None:
     """Count an answered request. Labels come from our own lists only: nobody can make up new ones."""
     known = method if method in _METHODS else "other"
-    _COUNT.labels(known, endpoint or "none", str(status)).inc()
-    _SECONDS.labels(known).observe(seconds)
+    # A process whose master was killed answers for a moment longer, though its folder is gone: that is no error.
+    with contextlib.suppress(OSError):
+        _COUNT.labels(known, endpoint or "none", str(status)).inc()
+        _SECONDS.labels(known).observe(seconds)
 
 
 def registry_of(engine: Engine) -> CollectorRegistry:
