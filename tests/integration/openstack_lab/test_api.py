@@ -101,8 +101,13 @@ def test_what_a_project_has_is_told_and_can_be_emptied(lab: Lab, cloud: Any) -> 
     assert there["servers"][0]["metadata"] == {"im_node": "front"}
     assert there["volumes"][0]["metadata"]["im_infrastructure"] == "x"
     assert there["networks"][0]["tags"] == ["im_infrastructure=x"]
-    addresses = cloud.compute.get_server(made.json()["server"]["id"]).addresses["inner"]
-    assert {item["OS-EXT-IPS:type"] for item in addresses} == {"fixed", "floating"}
+
+    def kinds() -> set[str]:
+        addresses = cloud.compute.get_server(made.json()["server"]["id"]).addresses["inner"]
+        return {str(item["OS-EXT-IPS:type"]) for item in addresses}
+
+    # Neutron tells nova after it answered.
+    wait_for(lambda: kinds() == {"fixed", "floating"}, "the floating address")
     lab.reset()
     assert lab.describe() == before
 
