@@ -148,6 +148,13 @@ def hold(session: Session, infrastructure_id: str) -> None:
 
 
 @contextmanager
+def read_link(engine: Engine) -> Iterator[Connection]:
+    """Give a connection that only reads, for queries of tables: they cost a third of what they cost in a session."""
+    with engine.execution_options(**{_READS: True}).connect() as link:
+        yield link
+
+
+@contextmanager
 def read_scope(engine: Engine) -> Iterator[Session]:
     """Give a session that only reads: it waits for nobody, and nobody waits for it. What was loaded stays readable."""
     reader = engine.execution_options(**{_READS: True})

@@ -16,19 +16,19 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from ansible_collections.continuum.im.plugins.plugin_utils._translate import Home
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, bindparam, exists, select
 from sqlalchemy.orm import Session, selectinload
 
 from ..auth.clouds import CloudAccess, cloud_records, find_cloud, find_images, in_region
 from ..auth.identity import Identities, Identity
 from ..auth.records import Record
 from ..config import Config
-from ..db.engine import AWAY, hold, read_scope, secret_box, writes
-from ..db.models import Infrastructure, Owner, Vm
+from ..db.engine import AWAY, hold, read_link, read_scope, secret_box, writes
+from ..db.models import Infrastructure, Operation, Owner, Vm
 from ..db.secrets import SecretBox
 from ..errors import Forbidden, NotFound, ServiceError
 from ..operations.credentials import VaultClient, offer_credentials
-from ..operations.queue import WAITS_FOR_CREDENTIALS, unfinished
+from ..operations.queue import WAITS_FOR_CREDENTIALS
 from .definition import Definition, Translator
 
 UNKNOWN = "Invalid infrastructure ID or access not granted."
@@ -40,6 +40,24 @@ VO = "vo"
 # Without credentials nothing can be done on these.
 CLOSED = ("aws", "openstack")
 _SECRET_OF_KEYS = b"continuum identities"
+_INFRASTRUCTURE, _OWNER, _OPERATION = Infrastructure.__table__, Owner.__table__, Operation.__table__
+_WAITS = exists(
+    select(_OPERATION.c.id).where(
+        _OPERATION.c.infrastructure_id == _INFRASTRUCTURE.c.id,
+        _OPERATION.c.state == "queued",
+        _OPERATION.c.reason == WAITS_FOR_CREDENTIALS,
+    )
+)
+# Every request passes the door: one query, made once, that opens nothing sealed. A row for each owner.
+_DOOR = (
+    select(
+        *(_INFRASTRUCTURE.c[name] for name in ("id", "deleted_at", "cloud", "cloud_id", "options")),
+        _OWNER.c.identity,
+        _WAITS.label("waits"),
+    )
+    .select_from(_INFRASTRUCTURE.outerjoin(_OWNER))
+    .where(_INFRASTRUCTURE.c.id == bindparam("key"))
+)
 
 
 @dataclass(frozen=True)
@@ -112,19 +130,25 @@ def open_infrastructure(session: Session, caller: Caller, key: str, gone: bool =
     """
     if writes(session):
         hold(session, key)
-    found = session.scalar(
-        select(Infrastructure)
-        .where(Infrastructure.id == key)
-        .options(selectinload(Infrastructure.owners), selectinload(Infrastructure.vms))
-    )
+    _enter(session.connection(), caller, key, gone)
+    query = select(Infrastructure).where(Infrastructure.id == key).options(selectinload(Infrastructure.vms))
+    found = session.scalar(query)
     if found is None:
         raise NotFound(UNKNOWN)
-    mine = caller.identity.is_admin or {item.identity for item in found.owners} & set(caller.identity.keys)
-    if found.deleted_at is not None and not (gone and mine):
+    return found
+
+
+def _enter(link: Connection, caller: Caller, key: str, gone: bool) -> Any:
+    """Return the row of the door. Raises `NotFound` or `Forbidden`."""
+    rows = link.execute(_DOOR, {"key": key}).all()
+    if not rows:
+        raise NotFound(UNKNOWN)
+    mine = caller.identity.is_admin or {row.identity for row in rows} & set(caller.identity.keys)
+    if rows[0].deleted_at is not None and not (gone and mine):
         raise NotFound(UNKNOWN)
     if not mine:
         raise Forbidden("Access to this infrastructure not granted.")
-    return found
+    return rows[0]
 
 
 def owned(caller: Caller) -> Any:
@@ -133,6 +157,25 @@ def owned(caller: Caller) -> Any:
         return Infrastructure.id.is_not(None)
     mine = select(Owner.infrastructure_id).where(Owner.identity.in_(caller.identity.keys))
     return Infrastructure.id.in_(mine)
+
+
+def listed(engine: Engine, caller: Caller, *texts: str) -> Sequence[Any]:
+    """Return the ids of the caller's infrastructures, the last changed first, each with the columns `texts`."""
+    query = _list(texts, caller.identity.is_admin)
+    with read_link(engine) as link:
+        return link.execute(query, {} if caller.identity.is_admin else {"keys": caller.identity.keys}).all()
+
+
+@functools.cache
+def _list(texts: tuple[str, ...], all_of_them: bool) -> Any:
+    columns = (_INFRASTRUCTURE.c[name] for name in ("id", *texts))
+    query = select(*columns).where(_INFRASTRUCTURE.c.deleted_at.is_(None))
+    if not all_of_them:
+        # From the few that are the caller's: SQLite would rather look through all that are alive.
+        keys = _OWNER.c.identity.in_(bindparam("keys", expanding=True))
+        mine = select(_OWNER.c.infrastructure_id).where(keys).distinct().subquery()
+        query = query.join(mine, mine.c.infrastructure_id == _INFRASTRUCTURE.c.id)
+    return query.order_by(_INFRASTRUCTURE.c.updated_at.desc(), _INFRASTRUCTURE.c.id)
 
 
 def find_vm(infrastructure: Infrastructure, text: str) -> Vm:
@@ -173,23 +216,22 @@ def authorize(service: Service, caller: Caller, key: str, gone: bool = False, ch
 
     With `changes` Vaults and sites are asked now: later it would be in a transaction, for which others wait.
     """
-    with read_scope(service.engine) as session:
-        found = open_infrastructure(session, caller, key, gone)
-        waits = any(item.reason == WAITS_FOR_CREDENTIALS for item in unfinished(session, key))
-    if waits:
+    with read_link(service.engine) as link:
+        found = _enter(link, caller, key, gone)
+    if found.waits:
         _offer(service, caller, found)
     elif changes and found.cloud in CLOSED:
         with contextlib.suppress(ServiceError):
             _access(service, caller, found)
 
 
-def _access(service: Service, caller: Caller, found: Infrastructure) -> CloudAccess:
+def _access(service: Service, caller: Caller, found: Any) -> CloudAccess:
     record = next((item for item in cloud_records(caller.records) if item.get("id") == found.cloud_id), None)
     records = [record] if record else caller.records
     return find_cloud(records, "", "", service.config.dummy_cloud, service.config)
 
 
-def _offer(service: Service, caller: Caller, found: Infrastructure) -> None:
+def _offer(service: Service, caller: Caller, found: Any) -> None:
     try:
         access = _access(service, caller, found)
     except ServiceError:

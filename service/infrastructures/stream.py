@@ -18,10 +18,10 @@ from sqlalchemy import Engine, select
 
 from ..db.engine import AWAY, read_scope
 from ..db.models import Event, Infrastructure, Operation
+from .watch import Wait, watch_of
 
 AT_ONCE = 500
 LONGEST = 3600.0
-_PAUSE = 0.3
 _AWAY_PAUSE = 2.0
 _KEEP_ALIVE = 10.0
 _RETRY_MILLISECONDS = 2000
@@ -72,9 +72,16 @@ def follow(engine: Engine, key: str, after: int, until_idle: bool = False, longe
 
     With `until_idle` it ends when nothing is left to be done. The operation is told, without an id, when it changes.
     """
+    watch = watch_of(engine)
+    with watch.follow(engine, key) as followed:
+        yield from _told(engine, key, after, until_idle, longest, Wait(watch, followed))
+
+
+def _told(engine: Engine, key: str, after: int, until_idle: bool, longest: float, wait: Wait) -> Iterator[str]:
     end, spoke, told = time.monotonic() + longest, time.monotonic(), None
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
     while time.monotonic() < end:
+        wait.looks()
         try:
             found = look(engine, key, after)
         except AWAY:
@@ -94,11 +101,11 @@ def follow(engine: Engine, key: str, after: int, until_idle: bool = False, longe
         if parts:
             spoke = time.monotonic()
             yield "".join(parts)
-        elif time.monotonic() - spoke > _KEEP_ALIVE:
+        elif time.monotonic() - spoke >= _KEEP_ALIVE:
             spoke = time.monotonic()
             yield ": still here\n\n"
         if len(found.events) < AT_ONCE:
-            time.sleep(_PAUSE)
+            wait(min(spoke + _KEEP_ALIVE, end) - time.monotonic())
 
 
 def message(data: dict[str, Any], kind: str = "", identity: int | None = None) -> str:

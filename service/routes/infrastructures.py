@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 
 from flask import Blueprint, Response, request
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..db.engine import read_scope
+from ..db.engine import read_link, read_scope
 from ..db.models import Infrastructure
 from ..errors import BadRequest, ServiceError, Unauthorized
 from ..infrastructures import actions, change, create, owners, show, transfer
-from ..infrastructures.context import Caller, open_infrastructure, owned, radl_of
+from ..infrastructures.context import Caller, listed, open_infrastructure, radl_of
 from ..infrastructures.search import matching
 from ..radl_text.writer import document_text
 from .guard import check_body_type, document, endpoint, flag, negotiated, one_of, service
@@ -32,13 +31,11 @@ _ONLY_JSON = ("state", "outputs", "data")
 def list_infrastructures(caller: Caller, media: str) -> Response:
     """List the caller's infrastructures; `filter` is a regular expression on names and templates."""
     pattern = request.args.get("filter")
-    with read_scope(service().engine) as session:
-        # Texts are sealed: they are opened only when they are searched.
-        columns = [Infrastructure.display_name, Infrastructure.source] if pattern else []
-        query = select(Infrastructure.id, *columns).where(owned(caller), Infrastructure.deleted_at.is_(None))
-        rows = session.execute(query.order_by(Infrastructure.updated_at.desc(), Infrastructure.id)).all()
+    # Texts are sealed: they are opened only when they are searched.
+    rows = listed(service().engine, caller, *(("display_name", "source") if pattern else ()))
     fits = matching(pattern, [row[1:] for row in rows]) if pattern else [True] * len(rows)
-    return uri_list(media, [infrastructure_uri(row[0]) for row, fit in zip(rows, fits, strict=True) if fit])
+    place = infrastructure_uri("")
+    return uri_list(media, [place + row[0] for row, fit in zip(rows, fits, strict=True) if fit])
 
 
 @blueprint.post("/infrastructures")
@@ -103,6 +100,9 @@ def infrastructure_property(caller: Caller, _media: str, key: str, prop: str) ->
     header_only, delete = flag("headeronly"), flag("delete")
     if prop == "data":
         return named(JSON, "data", transfer.export(service(), caller, key, delete))
+    if prop == "state":
+        with read_link(service().engine) as link:
+            return named(JSON, prop, show.state(link, key))
     with read_scope(service().engine) as session:
         found = open_infrastructure(session, caller, key)
         if prop == "contmsg":
@@ -111,8 +111,6 @@ def infrastructure_property(caller: Caller, _media: str, key: str, prop: str) ->
 
 
 def _property(session: Session, found: Infrastructure, media: str, prop: str) -> Response:
-    if prop == "state":
-        return named(JSON, prop, show.state(session, found))
     if prop == "outputs":
         return named(JSON, prop, show.outputs(service(), session, found))
     if prop == "authorization":
