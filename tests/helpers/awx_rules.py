@@ -81,10 +81,10 @@ def _answer_problems(item: dict[str, Any], value: Any) -> list[str]:
         if not isinstance(value, str):
             return ["no text"]
         size: float = len(value)
-    elif type(value) is int or (kind == "float" and type(value) is float):
-        size = value
-    else:
+    elif isinstance(value, bool) or not isinstance(value, (int, float) if kind == "float" else int):
         return ["no number"]
+    else:
+        size = value
     low, high = item.get("min"), item.get("max")
     return ["too small"] * (low is not None and size < low) + ["too large"] * (high is not None and size > high)
 

@@ -51,7 +51,7 @@ def given_seed(environment: Mapping[str, str]) -> str:
 
 def _load(environment: Mapping[str, str]) -> Any:
     """Return the private key of the environment, None without one. Raises `ChoiceError`."""
-    private = environment.get(VARIABLE, "").replace("\r", "").strip("\n")
+    private = environment.get(VARIABLE, "").replace("\r", "").rstrip("\n")
     if not private:
         return None
     from cryptography.hazmat.primitives import serialization  # a slow import, rarely needed
