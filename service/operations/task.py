@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.continuum.im.plugins.module_utils._hosts.reach import SOURCES
-from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import is_secret_input
+from ansible_collections.continuum.im.plugins.plugin_utils._errors import ContinuumError
+from ansible_collections.continuum.im.plugins.plugin_utils._parse.loader import load
+from ansible_collections.continuum.im.plugins.plugin_utils._parse.secret import secret_texts
 
 from ..config import Config
 from ..static_hosts import static_variables
@@ -95,10 +97,18 @@ class Task:
 
     def secrets(self, environment: Mapping[str, str]) -> list[str]:
         """Return the texts that must not be seen anywhere: credentials and secret inputs."""
-        inputs = [value for name, value in self.inputs.items() if is_secret_input(str(name), {})]
+        inputs = secret_texts(_data(self.template), self.inputs)
         known = [value for name, value in environment.items() if not _PUBLIC.search(name)]
         key = static_variables(environment)[1]
         return [text for value in (*known, *inputs, *([key] if key else [])) for text in _texts(value)]
+
+
+def _data(template: str) -> Any:
+    """Return a template as data; None for one that cannot be read, which no run gets far with."""
+    try:
+        return load(template, "").data
+    except (ContinuumError, RecursionError):
+        return None
 
 
 def _texts(value: Any) -> Iterator[str]:

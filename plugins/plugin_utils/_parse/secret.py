@@ -18,6 +18,7 @@ _SECRET_FIELDS = {"password", "secret", "access_token", "random"}
 _SECRET_NAME = re.compile(
     r"passw|passphrase|secret|token|private_key|credential|api_?key|(^|_)(sk|psk)$", re.IGNORECASE
 )
+_SHORTEST_WRITTEN = 8
 _NO_SECRET = re.compile(r"public|_type$|_url$|_name$|_path$|^install_|^enable_", re.IGNORECASE)
 
 
@@ -63,4 +64,34 @@ def secrets_in(value: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in items:
         found.update(secrets_in(item))
+    return found
+
+
+def secret_texts(template: Any, given: Mapping[str, Any]) -> list[Any]:
+    """Return the values that must not be seen: secret inputs, given or by default, and what the template itself has.
+
+    `template` is its data as it was read, whatever that is.
+    """
+    data = template if isinstance(template, dict) else {}
+    metadata = data.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    topology = data.get("topology_template")
+    declared = topology.get("inputs") if isinstance(topology, dict) else None
+    declared = declared if isinstance(declared, dict) else {}
+    defaults = {name: body.get("default") for name, body in declared.items() if isinstance(body, dict)}
+    values = {**defaults, **given}
+    found = [value for name, value in values.items() if is_secret_input(str(name), metadata)]
+    return [*found, *_written(topology)]
+
+
+def _written(value: Any) -> list[str]:
+    """Texts that stand in the template under the name of something secret; short ones may be words of any sentence."""
+    if isinstance(value, list):
+        return [text for item in value for text in _written(item)]
+    if not isinstance(value, dict):
+        return []
+    found = [text for item in value.values() for text in _written(item)]
+    for name, item in value.items():
+        if isinstance(item, str) and len(item) >= _SHORTEST_WRITTEN and is_secret_input(str(name), {}):
+            found.append(item)
     return found
