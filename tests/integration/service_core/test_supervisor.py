@@ -167,12 +167,12 @@ def test_delete_overtakes(never: Service) -> None:
 
 
 def test_what_takes_too_long_is_stopped_and_fails(home: Path) -> None:
-    service = Service(home, dummy_cloud=True, dummy_outcome="never", operation_timeout=3)
+    service = Service(home, dummy_cloud=True, dummy_outcome="never", operation_timeout=12)
     try:
         service.start()
         found = service.create(1)
         (operation,) = service.settled(found)
-        assert (operation.state, operation.reason) == ("failed", "It took longer than 3 s and was stopped.")
+        assert (operation.state, operation.reason) == ("failed", "It took longer than 12 s and was stopped.")
         assert service.states(found) == {0: "unconfigured"}
     finally:
         service.stop()
