@@ -164,10 +164,12 @@ def _responses(endpoint: str, public: bool) -> dict[str, Any]:
     error = {
         "application/json": {"schema": {"$ref": "#/components/schemas/Error"}},
         "text/plain": {"schema": {"type": "string"}},
+        "text/html": {"schema": {"type": "string"}},
     }
     if not public:
         found["401"] = {"description": "It is not known who asks.", "content": error}
         found["403"] = {"description": "The one who asks may not do this.", "content": error}
+    found["429"] = {"description": "Somebody asks too often; Retry-After says when he may again.", "content": error}
     found["default"] = {"description": "An error, with a sentence that says what is wrong.", "content": error}
     return found
 

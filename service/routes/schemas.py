@@ -162,7 +162,7 @@ RESPONSES: dict[str, dict[str, tuple[str, dict[str, Schema]]]] = {
         )
     },
     "native.template": {"200": ("The template.", {"text/yaml": _TEXT, "application/json": _ref("Template")})},
-    "native.events": {"200": ("The events.", {"text/event-stream": _TEXT, "application/json": _ref("Events")})},
+    "native.events": {"200": ("The events.", {"text/event-stream": {}, "application/json": _ref("Events")})},
     "native.graph": {"200": ("The picture.", {"image/svg+xml": _TEXT})},
     "health.metrics": {"200": ("The figures.", {"text/plain": _TEXT})},
     "health.readyz": {"200": ("It is ready.", {}), "503": ("It is not ready; the reasons are in it.", {})},
