@@ -32,7 +32,6 @@ _FIRST_FREE_PORT = 1024
 _CARRIERS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "::ffff:0:0:0/96")))
 _PRIVATE = "is not called: it needs https and a public address"
 _PRIVATE_DOCUMENT = "is not called: it has no public address"
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class NotReachable(ValueError):  # noqa: N818 (not a failure of the program)
@@ -153,6 +152,6 @@ def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return address.sixtofour or (address.teredo or (None, None))[1]
 
 
-def _plain(address: str) -> Address:
+def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     found = ipaddress.ip_address(address.partition("%")[0])
     return getattr(found, "ipv4_mapped", None) or found
