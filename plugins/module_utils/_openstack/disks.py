@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -72,12 +72,15 @@ class Disks:
     def __init__(self, builder: Builder, request: Request) -> None:
         self._builder, self._request = builder, request
 
-    def check(self, groups: Iterable[Group], roots: Mapping[str, int]) -> None:
-        """Raise HostsError for volumes that cannot be had: no cinder, no such volume, or one that is in use."""
+    def check(self, groups: Iterable[Group], roots: Collection[str]) -> None:
+        """Raise HostsError for volumes that cannot be had: no cinder, no such volume, or one that is in use.
+
+        `roots` are the groups whose root disks come from cinder.
+        """
         wanted: list[str] = []
         for group in groups:
             ids = [number for volume in group.volumes if (number := given_id(volume, group))]
-            if (group.volumes or roots.get(group.node)) and not self._builder.cloud.has(kinds.STORAGE):
+            if (group.volumes or group.node in roots) and not self._builder.cloud.has(kinds.STORAGE):
                 raise HostsError(f"Group {group.node} needs volumes, but the site has no cinder.", "ask for no disks.")
             if ids and group.count > 1:
                 raise HostsError(f"Group {group.node} has {group.count} hosts, volume {ids[0]} can be at one only.")
@@ -95,17 +98,17 @@ class Disks:
                 raise HostsError(f"The volume {number} {state}.", "take one that is available.")
 
     def make(
-        self, slots: Sequence[Slot], roots: Mapping[str, int], images: Mapping[str, Image]
+        self, slots: Sequence[Slot], roots: Mapping[int, int], images: Mapping[str, Image]
     ) -> dict[int, list[Disk]]:
         """Return the volumes of hosts by their numbers, the root disk first; made when they are missing.
 
-        `roots`: GiB of the root disks by group. Returns when all can be attached. Raises HostsError.
+        `roots`: GiB of the root disks by the numbers of the hosts. Returns when all can be attached. Raises HostsError.
         """
         wanted: list[tuple[Slot, Volume, str]] = []
         for slot in slots:
             group = self._request.group(slot.node)
-            if roots.get(slot.node):
-                root = Volume(kinds.ROOT, roots[slot.node] * GIB, type=group.disk_type)
+            if roots.get(slot.id):
+                root = Volume(kinds.ROOT, roots[slot.id] * GIB, type=group.disk_type)
                 wanted.append((slot, root, images[slot.node].id))
             wanted += [(slot, volume, "") for volume in new_volumes(group)]
         made = dict(zip(((slot.id, volume.name) for slot, volume, _image in wanted), self._made(wanted), strict=True))
@@ -113,7 +116,7 @@ class Disks:
         for slot in slots:
             group = self._request.group(slot.node)
             disks = found.setdefault(slot.id, [])
-            if roots.get(slot.node):
+            if roots.get(slot.id):
                 disks.append(Disk(Volume(kinds.ROOT), made[slot.id, kinds.ROOT], root=True))
             for volume in group.volumes:
                 given = given_id(volume, group)

@@ -118,6 +118,11 @@ def estimate(item: Resource, disk: int = 0) -> float:
     return price + int(item["disk"]) * _DISK + (_VOLUME if int(item["disk"]) < max(1, disk) else 0)
 
 
+def key_of(group: Group) -> str:
+    """Return what stands for a group and a size of it, since one host may have a size of its own."""
+    return f"{group.node} {wish_of(group)}"
+
+
 def wish_of(group: Group) -> str:
     """Return what tells one wish for a size from another."""
     wish = [group.instance_type, group.cpus, group.memory, group.num_gpus, group.gpu_vendor, group.gpu_model]

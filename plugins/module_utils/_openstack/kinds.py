@@ -22,6 +22,7 @@ INSTANCE = "im_instance"
 FQDN = "im_fqdn"
 USER = "im_user"
 SIZE = "im_size"  # what was asked for, so that another wish is seen
+FLAVOR = "im_flavor"  # the name of the flavor
 HAS = "im_has"  # what the flavor has: vCPUs and bytes of memory
 KEY = "im_key"  # which public key opens the host
 NETWORKS = "im_networks"  # names of the networks, interface 0 first

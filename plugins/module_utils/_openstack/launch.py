@@ -86,7 +86,7 @@ class Launcher:
             kinds.NETWORKS: ",".join(item.network.name for item in self._layout.interfaces(group)),
             kinds.PUBLIC: self._layout.public_network(group),
             kinds.KEY: self._key_mark,
-            **size_metadata(group, recipe.size),
+            **size_metadata(self._request.own_group(slot), recipe.size),
             **disk_metadata(disks),
         }
         late = [key for key, value in found.items() if len(value) > _LONGEST_VALUE]
@@ -103,7 +103,8 @@ class Launcher:
 
 def size_metadata(group: Group, size: Size) -> dict[str, str]:
     """Return the metadata that tells the size of a host."""
-    return {kinds.SIZE: flavors.wish_of(group), kinds.HAS: f"{size.cpus}/{size.memory}"}
+    has = f"{size.cpus}/{size.memory}"
+    return {kinds.SIZE: flavors.wish_of(group), kinds.HAS: has, kinds.FLAVOR: size.name[:_LONGEST_VALUE]}
 
 
 def instance_name(infrastructure: str, group: Group, number: int) -> str:
@@ -121,6 +122,7 @@ def planned_host(request: Request, slot: Slot, recipe: Recipe, ports: Mapping[in
         "user": recipe.image.user,
         "cpus": recipe.size.cpus,
         "memory": recipe.size.memory,
+        "instance_type": recipe.size.name,
         "port_ids": [str(port["id"]) for port in ports.get(slot.id, [])],
     }
     return Host(slot.id, slot.node, instance_name(request.infrastructure, group, slot.id), "", PLANNED, facts)

@@ -24,10 +24,13 @@ def needs_of(
     seen: Seen,
     layout: Layout,
     slots: Sequence[Slot],
-    sizes: Mapping[str, Size],
-    roots: Mapping[str, int],
+    sizes: Mapping[int, Size],
+    roots: Mapping[int, int],
 ) -> dict[str, int]:
-    """Return how much of each thing is needed, in the words of check_quota."""
+    """Return how much of each thing is needed, in the words of check_quota.
+
+    `sizes` and `roots` (GiB of root disks from cinder) are those of the hosts by their numbers.
+    """
     return {
         **_hosts(slots, sizes),
         **_volumes(request, seen, slots, roots),
@@ -35,19 +38,19 @@ def needs_of(
     }
 
 
-def _hosts(slots: Sequence[Slot], sizes: Mapping[str, Size]) -> dict[str, int]:
+def _hosts(slots: Sequence[Slot], sizes: Mapping[int, Size]) -> dict[str, int]:
     return {
         "hosts": len(slots),
-        "vCPU": sum(sizes[slot.node].cpus for slot in slots),
-        "MiB of memory": sum(sizes[slot.node].memory // MIB for slot in slots),
+        "vCPU": sum(sizes[slot.id].cpus for slot in slots),
+        "MiB of memory": sum(sizes[slot.id].memory // MIB for slot in slots),
     }
 
 
-def _volumes(request: Request, seen: Seen, slots: Sequence[Slot], roots: Mapping[str, int]) -> dict[str, int]:
+def _volumes(request: Request, seen: Seen, slots: Sequence[Slot], roots: Mapping[int, int]) -> dict[str, int]:
     wanted: list[int] = []
     for slot in slots:
         there = seen.volumes_of(slot.id)
-        root = roots.get(slot.node, 0)
+        root = roots.get(slot.id, 0)
         wanted += [root] if root and kinds.ROOT not in there else []
         wanted += [gib(volume) for volume in new_volumes(request.group(slot.node)) if volume.name not in there]
     return {"volumes": len(wanted), "GiB of volumes": sum(wanted)}

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from .._hosts.changes import Changes
-from .._hosts.model import RUNNING, STOPPED, Group, Host
+from .._hosts.model import RUNNING, STOPPED, Group, Host, Slot
 from .._hosts.plan import Plan, make_plan
 from .._hosts.progress import say
 from .._hosts.result import Outcome, instances
@@ -93,8 +93,9 @@ class Convergence:
 
     @property
     def _growing(self) -> list[Group]:
-        nodes = {slot.node for slot in self._plan.create}
-        return [group for group in self._request.groups if group.node in nodes]
+        """The groups of new hosts; one with hosts of several sizes is there with each of them."""
+        groups = map(self._request.own_group, self._plan.create)
+        return list({flavors.key_of(group): group for group in groups}.values())
 
     def _choose(self) -> None:
         """Image and flavor of each group that grows or is resized, with the reasons; and whether the quota allows it.
@@ -102,19 +103,24 @@ class Convergence:
         Raises HostsError.
         """
         growing, changed = self._growing, self._resizer.groups
-        wanted = [group for group in self._request.groups if group in growing or group in changed]
+        wanted = list({flavors.key_of(group): group for group in (*growing, *changed)}.values())
         there = images.list_images(self._cloud) if growing else []
         for group in growing:
-            self._images[group.node] = images.find_image(self._cloud, group, self._request.user, there)
+            if group.node not in self._images:
+                self._images[group.node] = images.find_image(self._cloud, group, self._request.user, there)
         options = flavors.list_flavors(self._cloud, wanted) if wanted else []
         for group in wanted:
             image = self._images.get(group.node)
             least = (image.least_disk, image.least_memory) if image else (0, 0)
-            self._sizes[group.node] = flavors.find_size(self._cloud, group, options, *least)
-        self._disks.check(growing, self._roots)
+            self._sizes[flavors.key_of(group)] = flavors.find_size(self._cloud, group, options, *least)
+        roots = self._roots
+        nodes = {slot.node for slot in self._plan.create if roots.get(slot.id)}
+        self._disks.check({group.node: group for group in growing}.values(), nodes)
         if wanted:
             self._limits = compute_limits(self._cloud)
-            grown = needs_of(self._request, self._seen, self._layout, self._plan.create, self._sizes, self._roots)
+            slots = self._plan.create
+            sizes = {slot.id: self._size_of(slot) for slot in slots}
+            grown = needs_of(self._request, self._seen, self._layout, slots, sizes, roots)
             freed = Counter({"hosts": len(self._doomed)})
             for host in self._doomed:
                 freed += Counter({"vCPU": int(host.facts["cpus"]), "MiB of memory": host.facts["memory"] // 1024**2})
@@ -124,21 +130,25 @@ class Convergence:
             say(why)
             self._outcome.choices.append(why)
 
+    def _size_of(self, slot: Slot) -> Size:
+        return self._sizes[flavors.key_of(self._request.own_group(slot))]
+
     @property
-    def _roots(self) -> dict[str, int]:
-        """The GiB of root disks from cinder by group."""
-        growing = [group for group in self._growing if group.node in self._images]
+    def _roots(self) -> dict[int, int]:
+        """The GiB of root disks from cinder by the numbers of the new hosts."""
         return {
-            group.node: disks.root_size(group, self._images[group.node], self._sizes[group.node]) for group in growing
+            slot.id: disks.root_size(self._request.own_group(slot), self._images[slot.node], self._size_of(slot))
+            for slot in self._plan.create
         }
 
-    def _recipes(self) -> dict[str, Recipe]:
+    def _recipes(self) -> dict[int, Recipe]:
+        """What the new hosts are made of, by their numbers."""
         spread, roots = Spread(self._builder, self._limits), self._roots
+        nodes = dict.fromkeys(slot.node for slot in self._plan.create)
+        apart = {node: spread.group_for(self._request.group(node)) for node in nodes}
         return {
-            group.node: Recipe(
-                self._images[group.node], self._sizes[group.node], roots[group.node], spread.group_for(group)
-            )
-            for group in self._growing
+            slot.id: Recipe(self._images[slot.node], self._size_of(slot), roots[slot.id], apart[slot.node])
+            for slot in self._plan.create
         }
 
     def _remove(self) -> None:
@@ -151,19 +161,19 @@ class Convergence:
             self._changes.do(lambda: removal.hosts(self._all, self._doomed))
         self._outcome.deleted = [host.name for host in self._doomed]
 
-    def _prepare(self, recipes: Mapping[str, Recipe]) -> tuple[list[Host], dict[int, list[Resource]]]:
+    def _prepare(self, recipes: Mapping[int, Recipe]) -> tuple[list[Host], dict[int, list[Resource]]]:
         """The ports of the new hosts; in check mode the hosts as they will be."""
         ports: dict[int, list[Resource]] = {}
         if self._plan.create:
             self._changes.do(lambda: ports.update(self._ports.make(self._plan.create)))
-        planned = [planned_host(self._request, slot, recipes[slot.node], ports) for slot in self._plan.create]
+        planned = [planned_host(self._request, slot, recipes[slot.id], ports) for slot in self._plan.create]
         for host in planned:
             self._changes.add(self._line(host, RUNNING), lambda: None)
         self._outcome.created = [host.name for host in planned]
         return planned, ports
 
     def _create(
-        self, recipes: Mapping[str, Recipe], planned: Sequence[Host], ports: Mapping[int, Sequence[Resource]]
+        self, recipes: Mapping[int, Recipe], planned: Sequence[Host], ports: Mapping[int, Sequence[Resource]]
     ) -> list[Host]:
         """The new hosts, several at a time; in check mode as they will be."""
         if not planned or self._request.check:
@@ -173,7 +183,7 @@ class Convergence:
         volumes = self._disks.make(slots, self._roots, self._images)
         launcher = Launcher(self._cloud, self._request, self._layout, self._key.name, self._key.mark)
         ids = self._cloud.each(
-            lambda slot: launcher.launch(slot, recipes[slot.node], ports[slot.id], volumes[slot.id]), slots
+            lambda slot: launcher.launch(slot, recipes[slot.id], ports[slot.id], volumes[slot.id]), slots
         )
         self._firewall.remember(max(slot.id for slot in slots))
         return [replace(host, cloud_id=number) for host, number in zip(planned, ids, strict=True)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._hosts.model import DEFAULT_NETWORK, Group, Network, Slot
+from .._hosts.model import DEFAULT_NETWORK, Group, Host, Network, Slot, group_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Request:
     def group(self, node: str) -> Group:
         """Return the group of a name."""
         return next(group for group in self.groups if group.node == node)
+
+    def own_group(self, host: Host | Slot) -> Group:
+        """Return the group of one host, with the size that this host is wanted with."""
+        return group_of(self.groups, self.wanted, host.id, host.node)
 
     def networks_of(self, group: Group) -> list[Network]:
         """Return the networks of a group, the first of all when it names none."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the continuum.im authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts that have another size than their group wants now are given another flavor, which restarts them."""
+"""Hosts that have another size than they are wanted with now are given another flavor, which restarts them."""
 
 from __future__ import annotations
 
@@ -23,39 +23,43 @@ _CHANGED = "VERIFY_RESIZE"
 
 
 class Resizer:
-    """Finds the hosts that have another size than their group wants, and changes them."""
+    """Finds the hosts that have another size than they are wanted with, and changes them."""
 
     def __init__(self, cloud: Cloud, request: Request, keep: Sequence[Host]) -> None:
         self._cloud, self._request = cloud, request
-        wishes = {group.node: flavors.wish_of(group) for group in request.groups}
-        self._hosts = [host for host in keep if host.facts["size"] not in ("", wishes[host.node])]
+        self._groups = {host.id: request.own_group(host) for host in keep}
+        wishes = {number: flavors.wish_of(group) for number, group in self._groups.items()}
+        self._hosts = [host for host in keep if host.facts["size"] not in ("", wishes[host.id])]
         self._half = [host for host in keep if host.facts["status"] in (_CHANGED, "RESIZE")]
-        nodes = {host.node for host in self._hosts}
-        self.groups: list[Group] = [group for group in request.groups if group.node in nodes]
+        self.groups: list[Group] = [self._groups[host.id] for host in self._hosts]
 
     def apply(self, changes: Changes, wanted: Mapping[str, Size], line: Line) -> set[int]:
-        """Give the hosts their flavors; return the numbers of those that had another one. Raises HostsError."""
+        """Give the hosts their flavors; return the numbers of those that had another one. Raises HostsError.
+
+        `wanted` is the flavor of each group and size.
+        """
+        chosen = {host.id: wanted[flavors.key_of(self._groups[host.id])] for host in self._hosts}
         if self._half:
             changes.do(self._finish)
-        other = [host for host in self._hosts if wanted[host.node].id != host.facts["flavor"]]
+        other = [host for host in self._hosts if chosen[host.id].id != host.facts["flavor"]]
         for host in other:
-            new = wanted[host.node].name
-            changes.alter(f"{line(host, host.state)}, another flavor", f"{line(host, RUNNING)}, {new}", lambda: None)
+            old, new = host.facts["instance_type"] or "another flavor", chosen[host.id].name
+            changes.alter(f"{line(host, host.state)}, {old}", f"{line(host, RUNNING)}, {new}", lambda: None)
         if self._hosts:
-            changes.do(lambda: self._change(other, wanted))
+            changes.do(lambda: self._change(other, chosen))
         return {host.id for host in other}
 
     def _finish(self) -> None:
         """Confirm what a run that was killed left."""
         self._confirm([host.cloud_id for host in self._half])
 
-    def _change(self, other: Sequence[Host], wanted: Mapping[str, Size]) -> None:
+    def _change(self, other: Sequence[Host], chosen: Mapping[int, Size]) -> None:
         def resize(host: Host) -> None:
-            act(self._cloud, host.cloud_id, "resize", {"flavorRef": wanted[host.node].id})
+            act(self._cloud, host.cloud_id, "resize", {"flavorRef": chosen[host.id].id})
 
         def tell(host: Host) -> None:
             path = f"{SERVERS.path}/{host.cloud_id}/metadata"
-            metadata = size_metadata(self._request.group(host.node), wanted[host.node])
+            metadata = size_metadata(self._groups[host.id], chosen[host.id])
             self._cloud.call(COMPUTE, "POST", path, {"metadata": metadata})
 
         self._cloud.each(resize, other)

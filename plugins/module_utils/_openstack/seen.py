@@ -150,6 +150,7 @@ class Seen:
             "status": str(server["status"]),
             "task": str(server.get("OS-EXT-STS:task_state") or ""),
             "flavor": str((server.get("flavor") or {}).get("id", "")),
+            "instance_type": metadata.get(kinds.FLAVOR, ""),
             "size": metadata.get(kinds.SIZE, ""),
             "key": metadata.get(kinds.KEY, ""),
             "port_ids": [str(port["id"]) for port in ports],

@@ -159,6 +159,23 @@ def test_another_size_gets_another_flavor(world: World) -> None:
     assert not world.deploy(groups=bigger).changed
 
 
+def test_one_host_may_have_a_size_of_its_own(world: World) -> None:
+    world.deploy()
+    wanted = (Slot(0, "front"), Slot(1, "wn"), Slot(2, "wn", cpus=2, memory=4 * GIB))
+    planned, done = world.deploy(wanted=wanted, check=True), world.deploy(wanted=wanted)
+    assert sorted(planned.after) == sorted(done.after)
+    assert [(item["cpus"], item["instance_type"]) for item in done.instances] == [
+        (1, "m1.small"),
+        (1, "m1.small"),
+        (2, "m1.medium"),
+    ]
+    assert not world.deploy(wanted=wanted).changed
+    grown = (*wanted, Slot(3, "wn"), Slot(4, "wn", instance_type="m1.large"))
+    made = world.deploy(wanted=grown).instances
+    assert [item["instance_type"] for item in made[3:]] == ["m1.small", "m1.large"]
+    assert not world.deploy(wanted=grown).changed
+
+
 def test_a_resize_that_was_cut_off_is_confirmed(world: World) -> None:
     world.deploy()
     server = next(item for item in world.site.things["servers"].values() if item["name"] == "t-wn-2")
