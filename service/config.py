@@ -24,6 +24,7 @@ import yaml
 PREFIX = "CONTINUUM_"
 FILE = f"{PREFIX}CONFIG"
 _ORIGIN = re.compile(r"https?://[^/\s]+/?")
+_MOST_PROCESSES = 4
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -51,8 +52,8 @@ class Config:
     secret_key: str = _setting("", "The key itself, instead of a file.", repr=False)
     bind: str = _setting("127.0.0.1:8800", "Address and port to listen on; port 0 = any free one.")
     root_path: str = _setting("", "Path below which the service lies, for example `/im`.")
-    web_processes: int = _setting(1, "Processes that answer requests.")
-    web_threads: int = _setting(32, "Threads of each of them; each open event stream takes one.")
+    web_processes: int = _setting(0, "Processes that answer requests; 0 = as many as the machine has cores, at most 4.")
+    web_threads: int = _setting(96, "Threads of each of them; each open event stream takes one.")
     cors_origins: list[str] = _setting(
         [], "Origins whose pages may use the service from a browser, as `https://dashboard.example.org`; `*` = any."
     )
@@ -134,7 +135,7 @@ class Config:
         home = os.path.abspath(os.path.expanduser(self.home))
         checks = {
             "workers": self.workers >= 0,
-            "web_processes": self.web_processes >= 1,
+            "web_processes": self.web_processes >= 0,
             "web_threads": self.web_threads >= 1,
             "rate_per_user": self.rate_per_user >= 0,
             "rate_per_address": self.rate_per_address >= 0,
@@ -153,6 +154,7 @@ class Config:
         return dataclasses.replace(
             self,
             home=home,
+            web_processes=self.web_processes or min(_MOST_PROCESSES, len(os.sched_getaffinity(0))),
             database_url=self.database_url or f"sqlite:///{home}/service.db",
             secret_key_file=os.path.abspath(os.path.expanduser(self.secret_key_file))
             if self.secret_key_file

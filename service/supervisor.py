@@ -46,6 +46,8 @@ _END_SECONDS = 30.0
 _QUICK_DEATH_SECONDS = 5.0
 _LONGEST_PAUSE = 10.0
 _LAST_LOOK_SECONDS = 15.0
+# Each thread would keep freed memory for itself.
+_MEMORY = {"MALLOC_ARENA_MAX": "2"}
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -197,7 +199,7 @@ class Supervisor:
         return died
 
     def _start(self, child: Child) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **self.config.environment(), SERVICE_MARK: self.config.home}
+        environment = {**_MEMORY, **os.environ, **self.config.environment(), SERVICE_MARK: self.config.home}
         paths = [
             str(_REPOSITORY),
             str(_REPOSITORY / "collections"),

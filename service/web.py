@@ -82,4 +82,6 @@ def main(config: Config, bind: str = "") -> None:
     config.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if config.web_processes > 1:
         _share_figures(config)
+    # Loaded once, before there are processes: they share the memory.
+    importlib.import_module("service.app")
     Web(config, bind or config.bind).run()

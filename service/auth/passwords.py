@@ -66,6 +66,7 @@ class Spaces:
         self._own = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, str] = OrderedDict()
         self._lock = Lock()
+        self._making: dict[bytes, Lock] = {}
 
     def key(self, user: str, password: str | None) -> str:
         """Return the key of the name space of a pair; no password is not the same as an empty one."""
@@ -83,11 +84,21 @@ class Spaces:
             if name in self._known:
                 self._known.move_to_end(name)
                 return self._known[name]
-        found = make()
-        with self._lock:
-            self._known[name] = found
-            while len(self._known) > _MOST_CACHED:
-                self._known.popitem(last=False)
+            making = self._making.setdefault(name, Lock())
+        # Many requests of a new user at once: one makes it, the others wait.
+        with making:
+            with self._lock:
+                if name in self._known:
+                    return self._known[name]
+            try:
+                found = make()
+                with self._lock:
+                    self._known[name] = found
+                    while len(self._known) > _MOST_CACHED:
+                        self._known.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._making.pop(name, None)
         return found
 
     def _key(self, user: str, password: str | None) -> str:

@@ -51,6 +51,8 @@ _PATIENCE = (
     "SET lock_timeout = '40s'",
     "SET idle_in_transaction_session_timeout = '30s'",
 )
+# Opening a file anew costs as much as a query or two: connections are kept.
+_FILE_POOL = {"pool_size": 16, "max_overflow": 16}
 # At most so many connections a process. A request that finds none waits for one, then it is told to come again.
 _POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10, "pool_recycle": 1800, "pool_pre_ping": True}
 
@@ -80,7 +82,7 @@ def make_engine(config: Config) -> Engine:
     url = database_url(config)
     if url.get_backend_name() == "sqlite":
         os.makedirs(os.path.dirname(url.database or "") or ".", mode=0o700, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
+        engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000}, **_FILE_POOL)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:

@@ -87,6 +87,11 @@ class Watch:
                     self._end.set()
                     self._end = None
 
+    @property
+    def busy(self) -> bool:
+        """True while there are streams."""
+        return self._end is not None
+
     def wait(self, found: Followed, known: int, seconds: float) -> None:
         """Wait until there are more changes than those that are known, at most so long."""
         with self._lock:
