@@ -127,6 +127,10 @@ bench-openstack: setup ## measure 10 and 50 servers on OpenStack (the lab withou
 	@tools/setup-lab-openstack
 	@mkdir -p build && .venv/bin/python tools/bench_openstack.py --json build/bench-openstack.json
 
+.PHONY: bench-service
+bench-service: setup ## requests a second, latency and memory of the service, empty and with 1,000 infrastructures, without and with event streams
+	@mkdir -p build && .venv/bin/python tools/bench_service.py --json build/bench-service.json
+
 .PHONY: lock
 lock: setup ## pin requirements.txt and requirements-dev.in anew in requirements.lock
 	@tools/lock
