@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -47,9 +48,10 @@ class SecretBox:
 
 
 def _make(file: Path) -> None:
-    """Make a key file as a whole: of two processes that do so at the same time, one wins and both read its key."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as handle:
+    """Make a key file as a whole: of several processes or threads that do so at the same time, one wins and all
+    read its key."""
+    draft = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as handle:
         handle.write(Fernet.generate_key().decode("ascii") + "\n")
     try:
         os.link(draft, file)

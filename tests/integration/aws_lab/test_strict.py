@@ -46,7 +46,9 @@ class World:
         self.ec2.associate_address(AllocationId=self.address, InstanceId=self.instance)
         zone = self.ec2.describe_subnets(SubnetIds=[self.subnet])["Subnets"][0]["AvailabilityZone"]
         self.volume = self.make_volume(zone)
-        self.far = self.make_volume(f"{zone[:-1]}{'b' if zone.endswith('a') else 'a'}")
+        # The emulator chooses the zone of a subnet by chance.
+        self.other_zone = f"{zone[:-1]}{'b' if zone.endswith('a') else 'a'}"
+        self.far = self.make_volume(self.other_zone)
         self.used = self.make_volume(zone)
         self.wait_for(lambda: self.ec2.describe_volumes(VolumeIds=[self.used])["Volumes"][0]["State"] == "available")
         self.ec2.attach_volume(VolumeId=self.used, InstanceId=self.instance, Device="/dev/sdf")
@@ -159,7 +161,7 @@ REFUSALS: list[Refusal] = [
     ("InvalidParameterValue", lambda w: w.run(MetadataOptions={"HttpTokens": "sometimes"})),
     ("InvalidParameterValue", lambda w: w.run(InstanceMarketOptions={"MarketType": "cheap"})),
     ("InvalidParameterCombination", lambda w: w.run(NetworkInterfaces=_nic(w))),
-    ("InvalidParameterValue", lambda w: w.run(Placement={"AvailabilityZone": "us-east-1f"})),
+    ("InvalidParameterValue", lambda w: w.run(Placement={"AvailabilityZone": w.other_zone})),
     ("TagLimitExceeded", lambda w: w.run(TagSpecifications=_tags(51))),
     ("InvalidParameterValue", lambda w: w.run(TagSpecifications=_tags(1, key="aws:x"))),
     ("InvalidParameterValue", lambda w: w.run(TagSpecifications=_tags(1, key="k" * 128))),
