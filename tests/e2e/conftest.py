@@ -197,10 +197,14 @@ def cluster(
     assert not cloud.left_over(found.name)
 
 
+_REPEATS = ("test_destroy_after_a_kill", "test_numbers_are_never_used", "test_another_infrastructure_beside")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For every day runs are killed in two phases, on slow clouds in one; the others are long tests.
 
-    On slow clouds so are images of hosts, and the end of what was killed: what is killed in the daily phase ends too.
+    On slow clouds so are images of hosts, the end of what was killed (what is killed in the daily phase ends too), and
+    what the drivers' own tests do every day as well: numbers that are used once, and infrastructures side by side.
     """
     for item in items:
         given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
@@ -208,7 +212,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if chosen is None:
             continue
         daily = [EARLY_PHASES[1]] if chosen.slow else [EARLY_PHASES[1], LATE_PHASES[1]]
-        repeats = item.path.stem == "test_snapshot" or item.name.startswith("test_destroy_after_a_kill")
+        repeats = item.path.stem == "test_snapshot" or item.name.startswith(_REPEATS)
         if given.get("phase", daily[0]) not in daily or (chosen.slow and repeats):
             item.add_marker(pytest.mark.long)
 
