@@ -82,8 +82,17 @@ def create_volume(engine: Engine, name: str, labels: Mapping[str, str]) -> None:
 
 
 def start_host(engine: Engine, name: str) -> None:
-    """Start a host that is stopped; one that runs already is fine."""
-    engine.run("start", name)
+    """Start a host that is stopped; one that runs already is fine.
+
+    Podman that was killed while it started a container leaves it half made: it cannot be started until that is undone.
+    """
+    try:
+        engine.run("start", name)
+    except EngineError:
+        if engine.name != "podman":
+            raise
+        engine.run("container", "cleanup", name)
+        engine.run("start", name)
 
 
 def limit_host(engine: Engine, name: str, cpus: float, memory: int) -> None:

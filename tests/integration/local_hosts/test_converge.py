@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -141,6 +143,17 @@ def test_present_starts_what_is_stopped_and_what_was_never_started(cloud: Cloud)
     assert again["started"] == [name]
     assert [item["fresh"] for item in instances(again)] == [False, True]
     assert [item["state"] for item in instances(again)] == ["running", "running"]
+
+
+def test_a_host_whose_start_was_killed_half_way_starts(cloud: Cloud) -> None:
+    name = instances(cloud.present(group("worker", 1)))[0]["name"]
+    cloud.state("stopped")
+    podman("init", name)
+    for pid in podman("inspect", "--format", "{{.State.ConmonPid}} {{.State.Pid}}", name).split():
+        os.kill(int(pid), signal.SIGKILL)
+    again = cloud.present(group("worker", 1))
+    assert again["started"] == [name]
+    assert [item["state"] for item in instances(again)] == ["running"]
 
 
 def test_destroy_leaves_nothing(cloud: Cloud) -> None:
