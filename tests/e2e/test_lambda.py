@@ -92,6 +92,7 @@ def test_the_template_function(lab: Lab, deployer: Deployer) -> None:
     lab.client("s3").put_object(Bucket=BUCKET, Key="in/a b.txt", Body=b"x")
     await_true(lambda: f"Good morning from {name} in/a b.txt" in log(lab, name))
     assert deployer.deploy(**INPUTS).changed == 0
+    assert deployer.deploy("--check", **INPUTS).changed == 0
 
     more = {"memory_size": "256 MiB", "url": "iam"}
     plan = deployer.deploy("--check", "--diff", **INPUTS, **more)
@@ -136,10 +137,11 @@ def test_code_of_ones_own_and_a_secret(lab: Lab, deployer: Deployer, tmp_path: P
     assert deployer.deploy(api_token="geheim-4711").changed == 0
 
     (tmp_path / "link").symlink_to("/etc")
-    refused = deployer.deploy(check=False, code="link")
-    assert refused.code != 0
-    assert "Hint: " in refused.output
-    assert "Traceback" not in refused.output
+    for path in ("../home", "link", "/etc"):
+        refused = deployer.deploy(check=False, code=path)
+        assert refused.code != 0
+        assert "Hint: " in refused.output
+        assert "Traceback" not in refused.output
     assert invoke(lab, name)[0] == 2
     deployer.run("destroy")
     assert lab.describe() == before

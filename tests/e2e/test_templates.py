@@ -66,8 +66,11 @@ def test_a_machine_with_a_disk_and_a_port(deployer: Deployer) -> None:
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of existing templates is not here (../shared)")
-def test_a_template_of_the_existing_catalogue_runs_unmodified(deployer: Deployer) -> None:
-    """Another one, with a disk, runs in the conformance suite."""
+def test_templates_of_the_existing_catalogue_run_unmodified(deployer: Deployer) -> None:
+    deployer.template = str(CORPUS / "simple-node-disk.yml")
+    done = deployer.deploy(num_cpus=1, mem_size="2 GB", storage_size="10 GiB")
+    assert deployer.ssh(done.instances[0]["hostname"], "findmnt -n /mnt/disk | wc -l").strip() == "1"
+    deployer.run("destroy")
     deployer.template = str(CORPUS / "slurm_cluster.yml")
     done = deployer.deploy(wn_num=2)
     assert len(deployer.ssh("slurmserver", "srun -N2 hostname").split()) == 2
