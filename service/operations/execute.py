@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from ansible_runner import Runner, RunnerConfig
+
 from ..config import Config
 from ..static_hosts import without_static
 from .events import Recorder
@@ -102,9 +104,6 @@ class AnsibleExecutor:
 
     def run(self, task: Task, folder: Path, environment: Mapping[str, str], recorder: Recorder, leash: Leash) -> Ended:
         """Run the playbook."""
-        from ansible_runner.config.runner import RunnerConfig
-        from ansible_runner.runner import Runner
-
         variables = write_inputs(folder, task, environment)
         settings = RunnerConfig(
             private_data_dir=str(folder),

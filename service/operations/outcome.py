@@ -26,9 +26,8 @@ def begins(session: Session, task: Task) -> None:
         vm_id = int(wanted["id"])
         if vm_id not in known:
             infrastructure.vms.append(Vm(vm_id=vm_id, node=str(wanted["node"]), state="pending"))
-    keep = None if task.wanted is None else {int(item["id"]) for item in task.wanted}
-    for vm in infrastructure.live_vms:
-        if keep is not None and vm.vm_id not in keep:
+    for vm in _hosts(infrastructure, task):
+        if not task.keeps(vm.vm_id):
             vm.state = "deleting"
         elif vm.state in ("configured", "unconfigured", "failed") and (_takes_part(task, vm) or not vm.cloud_id):
             vm.state = "running" if vm.cloud_id else "pending"
@@ -50,7 +49,7 @@ def seen(session: Session, task: Task, instances: list[dict[str, Any]], whole: b
         _update(vm, instance)
     if whole:
         there = {int(item["id"]) for item in instances}
-        for vm in infrastructure.live_vms:
+        for vm in _hosts(infrastructure, task):
             if vm.vm_id not in there:
                 vm.state, vm.deleted_at = "off", now()
     _count(infrastructure)
@@ -75,13 +74,18 @@ def succeeded(session: Session, task: Task, result: dict[str, Any]) -> None:
         seen(session, task, instances, whole=True)
     if task.configures:
         nothing_to_do = not infrastructure.options.get("configures", True)
-        for vm in infrastructure.live_vms:
+        for vm in _hosts(infrastructure, task):
             if nothing_to_do or _takes_part(task, vm):
                 _set_configured(vm)
         outputs = result.get("outputs")
         infrastructure.outputs = outputs if isinstance(outputs, dict) else {}
     elif task.kind in ("start", "stop"):
         _powered(infrastructure, task)
+
+
+def _hosts(infrastructure: Infrastructure, task: Task) -> list[Vm]:
+    """Return the hosts that a run can say something about: others add some meanwhile, for the next one."""
+    return [vm for vm in infrastructure.live_vms if task.knows(vm.vm_id)]
 
 
 def _takes_part(task: Task, vm: Vm) -> bool:
@@ -99,7 +103,7 @@ def _set_configured(vm: Vm) -> None:
 def _powered(infrastructure: Infrastructure, task: Task) -> None:
     """Clouds list their hosts after these too; this is for those that do not."""
     chosen = {int(item) for item in task.arguments.get("hosts") or ()}
-    for vm in infrastructure.live_vms:
+    for vm in _hosts(infrastructure, task):
         if (not chosen or vm.vm_id in chosen) and vm.state not in ("failed", "deleting", "pending"):
             vm.state = "stopped" if task.kind == "stop" else vm.configured or "running"
     if not any("unconfigured" in (vm.state, vm.configured) or vm.state == "failed" for vm in infrastructure.live_vms):
@@ -115,8 +119,8 @@ def failed(session: Session, task: Task, reason: str) -> None:
         infrastructure.state_override = ""
     if not task.configures:
         return
-    for vm in infrastructure.live_vms:
-        if vm.state == "deleting":
+    for vm in _hosts(infrastructure, task):
+        if vm.state == "deleting" and not task.keeps(vm.vm_id):
             vm.state = vm.configured or "running"
         if vm.state == "pending" and not vm.cloud_id:
             vm.state, vm.error = "failed", reason

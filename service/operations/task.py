@@ -43,7 +43,10 @@ _TAKEN_OVER_PREFIXES = ("ANSIBLE_", "LC_", "CONTAINERS_")
 
 @dataclass(frozen=True)
 class Task:
-    """One operation and its infrastructure at the time when the run begins. `inputs` may hold secrets."""
+    """One operation and its infrastructure at the time when the run begins. `inputs` may hold secrets.
+
+    Hosts from number `next_vm_id` on were asked for later: this run neither knows them nor says anything about them.
+    """
 
     operation_id: int
     fence: int
@@ -61,6 +64,7 @@ class Task:
     inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     wanted: list[dict[str, Any]] | None = None
+    next_vm_id: int | None = None
 
     @property
     def playbook(self) -> str:
@@ -76,6 +80,14 @@ class Task:
     def chosen(self) -> frozenset[int] | None:
         """The numbers of the hosts that are configured in it, None for all."""
         return chosen(self.kind, self.arguments)
+
+    def knows(self, vm_id: int) -> bool:
+        """False for a host that was asked for after the run had begun."""
+        return self.next_vm_id is None or vm_id < self.next_vm_id
+
+    def keeps(self, vm_id: int) -> bool:
+        """False for a host that is there and shall go in this run."""
+        return self.wanted is None or any(int(item["id"]) == vm_id for item in self.wanted)
 
     def variables(self, template: str) -> dict[str, Any]:
         """Return the extra variables of the playbook; `template` is the file of the template."""

@@ -280,6 +280,7 @@ def _task(infrastructure: Infrastructure, operation: Operation) -> Task:
         inputs=infrastructure.inputs or {},
         options=infrastructure.options,
         wanted=infrastructure.wanted,
+        next_vm_id=infrastructure.next_vm_id,
     )
 
 

@@ -154,6 +154,8 @@ class Trial:
             keys = [self.ask("POST", path, record, **body).headers["InfID"] for path, record, body in self.requests()]
             for key in keys:
                 assert settled(self.ask, key) != "pending"
+        # Else nothing would have been told that could be found.
+        assert b"error of the service" not in self.log.read_bytes()
         # Of these and of nothing else the owner gets what he has sent: outputs, and the template itself.
         assert self.secrets.texts["token_of_output"] in json.loads(self._outputs(keys[0]))["outputs"]["told"]
         for key in keys:

@@ -27,8 +27,8 @@ def one(engine: Engine) -> str:
         return row.id
 
 
-def task(one: str, kind: str = "create", wanted: Any = None, **arguments: Any) -> Task:
-    return Task(1, 1, 1, kind, arguments, one, "im-1", "local", "", 1, wanted=wanted)
+def task(one: str, kind: str = "create", wanted: Any = None, next_vm_id: int | None = None, **arguments: Any) -> Task:
+    return Task(1, 1, 1, kind, arguments, one, "im-1", "local", "", 1, wanted=wanted, next_vm_id=next_vm_id)
 
 
 def instance(number: int, node: str = "wn", state: str = "running", **more: Any) -> dict[str, Any]:
@@ -121,6 +121,44 @@ def test_a_change_makes_all_hosts_running_and_drops_those_that_are_too_many(engi
         outcome.succeeded(session, job, {"instances": [instance(0, "front")]})
     assert states(engine, one) == {0: "configured"}
     assert read(engine, one).next_vm_id == 2
+
+
+def asked_for_later(engine: Engine, one: str) -> None:
+    """Somebody adds a host while a run is going."""
+    with session_scope(engine) as session:
+        row = session.get_one(Infrastructure, one)
+        row.vms.append(Vm(vm_id=2, node="wn", state="pending"))
+        row.next_vm_id = 3
+
+
+@pytest.mark.parametrize("kind", ["create", "start", "remove"])
+def test_a_run_says_nothing_about_hosts_that_were_asked_for_after_it_had_begun(
+    engine: Engine, one: str, kind: str
+) -> None:
+    deployed(engine, one)
+    job = task(one, kind, wanted=WANTED, next_vm_id=2)
+    asked_for_later(engine, one)
+    with session_scope(engine) as session:
+        outcome.begins(session, job)
+    assert states(engine, one)[2] == "pending"
+    with session_scope(engine) as session:
+        outcome.succeeded(session, job, {"instances": [instance(0, "front"), instance(1)]})
+    assert states(engine, one) == {0: "configured", 1: "configured", 2: "pending"}
+
+
+def test_a_failed_run_says_nothing_about_hosts_that_were_asked_for_or_removed_after_it_had_begun(
+    engine: Engine, one: str
+) -> None:
+    deployed(engine, one)
+    job = task(one, "reconfigure", wanted=WANTED, next_vm_id=2)
+    with session_scope(engine) as session:
+        outcome.begins(session, job)
+    asked_for_later(engine, one)
+    with session_scope(engine) as session:
+        session.get_one(Infrastructure, one).live_vms[1].state = "deleting"
+    with session_scope(engine) as session:
+        outcome.failed(session, job, "no.")
+    assert states(engine, one) == {0: "unconfigured", 1: "deleting", 2: "pending"}
 
 
 def test_a_failed_configuration_makes_all_hosts_unconfigured(engine: Engine, one: str) -> None:
