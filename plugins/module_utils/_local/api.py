@@ -26,7 +26,7 @@ def observe(engine: Engine, infrastructure: str) -> seen.Seen:
     found = networks.result()
     own = tuple(item for item in found if item.labels.get(seen.INFRASTRUCTURE) == infrastructure)
     kept = tuple(volumes.result())
-    return seen.Seen(tuple(seen.with_sizes(hosts.result(), kept)), own, kept, tuple(found))
+    return seen.Seen(tuple(seen.with_changes(hosts.result(), kept)), own, kept, tuple(found))
 
 
 def list_hosts(engine: Engine, infrastructure: str | None = None) -> list[Host]:
@@ -84,15 +84,24 @@ def create_volume(engine: Engine, name: str, labels: Mapping[str, str]) -> None:
 def start_host(engine: Engine, name: str) -> None:
     """Start a host that is stopped; one that runs already is fine.
 
-    Podman that was killed while it started a container leaves it half made: it cannot be started until that is undone.
+    Podman that was killed while it started or stopped a container leaves it half-way: that is undone, if need be.
     """
     try:
         engine.run("start", name)
     except EngineError:
         if engine.name != "podman":
             raise
-        engine.run("container", "cleanup", name)
+        _undo_half(engine, name)
         engine.run("start", name)
+
+
+def _undo_half(engine: Engine, name: str) -> None:
+    for words in (("stop", "-t", str(STOP_SECONDS)), ("container", "cleanup")):
+        try:
+            engine.run(*words, name)
+        except EngineError:
+            # What does not work here is seen when it starts.
+            continue
 
 
 def limit_host(engine: Engine, name: str, cpus: float, memory: int) -> None:

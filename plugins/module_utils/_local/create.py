@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from .._hosts.model import HostsError
 from . import api, machine
+from .addresses import ATTEMPTS, Addresses, withheld
 from .design import NewHost, run_options
 from .engine import Engine, EngineError
 from .request import Request
@@ -47,9 +48,11 @@ def create_hosts(engine: Engine, request: Request, hosts: list[NewHost], limits:
         raise HostsError(f"Volume {failed_volumes[0][0][0]} cannot be created: {failed_volumes[0][1]}.")
     present: set[str] = set()
 
+    addresses = Addresses(engine, request.infrastructure)
+
     def create(host: NewHost) -> None:
         try:
-            _create(engine, request, host, limits)
+            _create_somewhere(engine, request, host, limits, addresses)
         except EngineError as error:
             if not _name_taken(host.name, str(error)):
                 _forget(engine, host.name)
@@ -60,6 +63,24 @@ def create_hosts(engine: Engine, request: Request, hosts: list[NewHost], limits:
     if failed:
         raise HostsError("; ".join(f"Host {host.name} cannot be created: {reason}" for host, reason in failed) + ".")
     return [host.name for host in hosts if host.name not in present]
+
+
+def _create_somewhere(engine: Engine, request: Request, host: NewHost, limits: bool, addresses: Addresses) -> None:
+    """Create a host, with another address when it cannot have its own."""
+    fixed = {address for group in request.groups for address in group.addresses.values()}
+    for _attempt in range(ATTEMPTS):
+        try:
+            _create(engine, request, host, limits)
+            return
+        except EngineError as error:
+            own = dict(host.addresses)
+            address = withheld(str(error))
+            if address not in own.values() or address in fixed:
+                raise
+            _forget(engine, host.name)
+            name, new = addresses.instead(own, address)
+            host = host.moved({**own, name: new})
+    raise EngineError(f"the engine gives it none of {ATTEMPTS} addresses")
 
 
 def _name_taken(name: str, complaint: str) -> bool:

@@ -9,7 +9,7 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._hosts.model import PLANNED, Group, Host, HostsError, Network, Port, Slot
@@ -93,6 +93,16 @@ class NewHost:
             "volumes": [mount.volume for mount in self.mounts],
             "image": self.image.tag,
         }
+
+    def moved(self, addresses: Mapping[str, str]) -> NewHost:
+        """Return the host with other addresses, by network."""
+        now = {old: addresses[name] for name, old in self.addresses}
+        return replace(
+            self,
+            addresses=tuple(addresses.items()),
+            public_ip=now.get(self.public_ip or "", self.public_ip),
+            private_ip=now.get(self.private_ip, self.private_ip),
+        )
 
     def as_host(self) -> Host:
         """Return the host as it will be, for a plan."""

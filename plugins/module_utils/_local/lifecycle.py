@@ -14,8 +14,10 @@ from .._hosts.progress import Counter, say
 from .._hosts.result import Outcome, host_line, instances, resource_lines
 from .._hosts.wait import wait_for_ssh
 from . import api, machine, seen
+from .addresses import Addresses
+from .addresses import start as start_host
 from .create import in_parallel
-from .engine import Engine
+from .engine import Engine, EngineError
 from .remove import destroy, names_of
 from .request import Request
 from .resize import limit_again
@@ -39,8 +41,11 @@ def started(engine: Engine, request: Request) -> Outcome:
     outcome = _switched(observed, chosen, RUNNING, request.check)
     outcome.started = [host.name for host in asleep]
     if not request.check:
-        outcome.warnings += start_hosts(engine, asleep)
-        wait_for_hosts(engine, request, chosen, new={host.name for host in asleep})
+        warnings, now = start_hosts(engine, request.infrastructure, asleep)
+        outcome.warnings += warnings
+        chosen = [now.get(host.name, host) for host in chosen]
+        wait_for_hosts(engine, request, chosen, new=set(now))
+        outcome.instances = instances(_as_now(observed.hosts, now))
     return outcome
 
 
@@ -48,7 +53,7 @@ def stopped(engine: Engine, request: Request) -> Outcome:
     """Stop the chosen hosts that run."""
     observed = _alive(api.observe(engine, request.infrastructure))
     chosen = choose_hosts(observed.hosts, request.hosts)
-    running = [host.name for host in chosen if host.state == RUNNING]
+    running = [host.name for host in chosen if host.state == RUNNING or host.facts.get(seen.STOPPING)]
     outcome = _switched(observed, chosen, STOPPED, request.check)
     outcome.stopped = running
     if running and not request.check:
@@ -71,32 +76,66 @@ def rebooted(engine: Engine, request: Request) -> Outcome:
     if running and not request.check:
         say(f"restarting hosts: {len(running)}")
 
+        addresses = Addresses(engine, request.infrastructure)
+        now: dict[str, Host] = {}
+
         def restart(host: Host) -> None:
-            api.restart_host(engine, host.name)
-            limit_again(engine, host)
+            now[host.name] = _restarted(engine, host, addresses)
 
         failed = in_parallel(restart, running)
         if failed:
             raise HostsError("; ".join(f"Host {host.name} does not restart: {why}" for host, why in failed) + ".")
-        wait_for_hosts(engine, request, running, new=outcome.rebooted)
+        outcome.warnings += _moves(running, now)
+        wait_for_hosts(engine, request, now.values(), new=outcome.rebooted)
+        outcome.instances = instances(_as_now(observed.hosts, now))
     return outcome
 
 
-def start_hosts(engine: Engine, asleep: Sequence[Host]) -> list[str]:
-    """Start hosts; return warnings. Raises HostsError naming those that do not start."""
+def _restarted(engine: Engine, host: Host, addresses: Addresses) -> Host:
+    """Restart a host; one that stops and does not start again is started as any host that is stopped."""
+    try:
+        api.restart_host(engine, host.name)
+    except EngineError:
+        host = start_host(engine, host, addresses)
+    limit_again(engine, host)
+    return host
+
+
+def _as_now(hosts: Iterable[Host], running: dict[str, Host]) -> list[Host]:
+    """Return hosts, with those that were started as they are now."""
+    return [replace(running[host.name], state=RUNNING) if host.name in running else host for host in hosts]
+
+
+def start_hosts(engine: Engine, infrastructure: str, asleep: Sequence[Host]) -> tuple[list[str], dict[str, Host]]:
+    """Start hosts; return warnings, and the hosts as they are then by their names.
+
+    Raises HostsError naming those that do not start.
+    """
     if not asleep:
-        return []
+        return [], {}
     say(f"starting hosts: {len(asleep)}")
-    warning = machine.make_room_for(len(api.list_hosts(engine)))
+    room = machine.make_room_for(len(api.list_hosts(engine)))
+    addresses = Addresses(engine, infrastructure)
+    now: dict[str, Host] = {}
 
     def start(host: Host) -> None:
-        api.start_host(engine, host.name)
+        now[host.name] = start_host(engine, host, addresses)
         limit_again(engine, host)
 
     failed = in_parallel(start, asleep)
     if failed:
         raise HostsError("; ".join(f"Host {host.name} does not start: {reason}" for host, reason in failed) + ".")
-    return [warning] if warning else []
+    return [*([room] if room else []), *_moves(asleep, now)], now
+
+
+def _moves(before: Iterable[Host], now: dict[str, Host]) -> list[str]:
+    """Say which hosts have another address than before."""
+    pairs = [(host.facts.get("private_ip"), now[host.name]) for host in before]
+    return [
+        f"Host {host.name} has the address {host.facts['private_ip']} now: {old} is not free any more."
+        for old, host in pairs
+        if old != host.facts.get("private_ip")
+    ]
 
 
 def wait_for_hosts(engine: Engine, request: Request, hosts: Iterable[Host], new: Collection[str] = ()) -> None:

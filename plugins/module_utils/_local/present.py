@@ -69,8 +69,9 @@ class _Run:
         new = self._design(places, images)
         created, kept = self._create(new, limits)
         asleep = [host for host in kept if host.state != RUNNING]
-        self.outcome.warnings += start_hosts(engine, asleep)
-        kept = [replace(host, state=RUNNING) for host in kept]
+        warnings, started = start_hosts(engine, request.infrastructure, asleep)
+        self.outcome.warnings += warnings
+        kept = [replace(started.get(host.name, host), state=RUNNING) for host in kept]
         resized = self._resizes(kept)
         self.outcome.warnings += resize_hosts(engine, request.infrastructure, resized)
         kept = _resized(kept, resized)
@@ -103,13 +104,13 @@ class _Run:
 
     def _stale(self) -> list[str]:
         coming = [slot.id for slot in self.plan.create]
-        # A host that is made anew has the size that it is made with.
-        sizes = [
+        # A host that is made anew has the size and the addresses that it is made with.
+        memories = [
             item.name
             for item in self.observed.volumes
-            if seen.SIZE in item.labels and item.labels.get(seen.INSTANCE, "") in map(str, coming)
+            if item.is_memory and item.labels.get(seen.INSTANCE, "") in map(str, coming)
         ]
-        return [*stale_volumes(self.observed, self._staying, coming), *sizes]
+        return [*stale_volumes(self.observed, self._staying, coming), *memories]
 
     def _left(self) -> list[seen.SeenVolume]:
         stale = self._stale()
@@ -164,7 +165,7 @@ class _Run:
         created = create_hosts(self.engine, self.request, new, limits)
         say(f"created, booting: {len(created)}")
         wanted = {*(host.name for host in self.plan.keep), *(host.name for host in new)}
-        found = seen.with_sizes(api.list_hosts(self.engine, self.request.infrastructure), self._left())
+        found = seen.with_changes(api.list_hosts(self.engine, self.request.infrastructure), self._left())
         return created, [host for host in found if host.name in wanted]
 
     def _tell(

@@ -21,7 +21,9 @@ VOLUME = "im_volume"
 SHARE = "im_share"
 LAST = "im_last"
 SIZE = "im_size"
+ADDRESSES = "im_addresses"
 
+STOPPING = "stopping"
 _STATES = {"running": RUNNING, "restarting": RUNNING, "removing": BROKEN, "dead": BROKEN, "unknown": BROKEN}
 
 
@@ -44,7 +46,7 @@ class SeenVolume:
     @property
     def is_memory(self) -> bool:
         """True for one that no host mounts: its labels remember something."""
-        return LAST in self.labels or SIZE in self.labels
+        return any(label in self.labels for label in (LAST, SIZE, ADDRESSES))
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,41 @@ def read_volumes(answer: Iterable[Mapping[str, Any]]) -> list[SeenVolume]:
     return [SeenVolume(item["Name"], item.get("Labels") or {}) for item in answer]
 
 
-def with_sizes(hosts: Iterable[Host], volumes: Iterable[SeenVolume]) -> list[Host]:
-    """Return hosts with the sizes that they got later, which volumes remember; such hosts are `resized`."""
-    sizes = {item.labels.get(INSTANCE): item.labels[SIZE] for item in volumes if SIZE in item.labels}
-    return [replace(host, facts={**host.facts, **_size(sizes.get(str(host.id), ""))}) for host in hosts]
+def with_changes(hosts: Iterable[Host], volumes: Iterable[SeenVolume]) -> list[Host]:
+    """Return hosts with the sizes and addresses that they got later, which volumes remember.
+
+    Such hosts are `resized` and `moved`.
+    """
+    kept = list(volumes)
+    sizes = {item.labels.get(INSTANCE): item.labels[SIZE] for item in kept if SIZE in item.labels}
+    places = {item.labels.get(INSTANCE): item.labels[ADDRESSES] for item in kept if ADDRESSES in item.labels}
+    result = []
+    for host in hosts:
+        facts = moved(host.facts, read_addresses(places.get(str(host.id), "")))
+        result.append(replace(host, facts={**facts, **_size(sizes.get(str(host.id), ""))}))
+    return result
+
+
+def write_addresses(addresses: Mapping[str, str]) -> str:
+    """Return addresses by network as a text without quotes and commas, which podman takes apart."""
+    return "/".join(f"{name}:{address}" for name, address in sorted(addresses.items()))
+
+
+def read_addresses(text: str) -> dict[str, str]:
+    """Return the addresses by network that `write_addresses` has written."""
+    pairs = (item.partition(":") for item in text.split("/"))
+    return {name: address for name, _colon, address in pairs if name and address}
+
+
+def moved(facts: Mapping[str, Any], addresses: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a host with other addresses, by network; as they are without any."""
+    before = facts.get("addresses") or {}
+    new = {name: str(address) for name, address in addresses.items() if name in before}
+    if not new:
+        return dict(facts)
+    now = {before[name]: address for name, address in new.items()}
+    own = {name: now.get(str(facts.get(name)), facts.get(name)) for name in ("public_ip", "private_ip")}
+    return {**facts, **own, "addresses": {**before, **new}, "moved": True}
 
 
 def _size(text: str) -> dict[str, Any]:
@@ -141,4 +174,8 @@ def _host(cloud_id: str, name: str, labels: Mapping[str, str] | None, status: st
     if not known.get(INSTANCE, "").isdigit():
         return None
     state = _STATES.get(status.lower(), STOPPED)
-    return Host(int(known[INSTANCE]), known.get(NODE, ""), name, cloud_id, state, read_facts(known.get(FACTS)))
+    facts = read_facts(known.get(FACTS))
+    if status.lower() == STOPPING:
+        # Podman that is killed while it stops a container leaves this word, and maybe a container that runs.
+        facts[STOPPING] = True
+    return Host(int(known[INSTANCE]), known.get(NODE, ""), name, cloud_id, state, facts)
