@@ -16,7 +16,7 @@ from . import kinds
 from .addresses import release
 from .cloud import Cloud
 from .errors import status_of
-from .kinds import NETWORK, Kind, Resource, id_of, is_ours, metadata_of
+from .kinds import NETWORK, Kind, Resource, id_of, is_renamed, metadata_of
 from .request import Request
 from .seen import Seen, observe
 from .waiting import wait_until_gone
@@ -87,8 +87,9 @@ class Removal:
         say(f"removing hosts: {len(items)}")
         self._each(kinds.SERVERS, items)
         ids = [str(item["id"]) for item in items if str(item["id"]) not in self._reasons]
+        renamed = any(is_renamed(item, self._infrastructure) for item in items)
         try:
-            wait_until_gone(self._cloud, self._infrastructure, ids, self._timeout)
+            wait_until_gone(self._cloud, self._infrastructure, ids, self._timeout, renamed)
         except HostsError as error:
             self._reasons.update(dict.fromkeys(ids, str(error)))
 
@@ -97,11 +98,7 @@ class Removal:
         end = time.monotonic() + self._timeout
         tried: set[str] = set()
         while True:
-            there = [
-                item
-                for item in self._cloud.all(kinds.VOLUMES) or []
-                if is_ours(kinds.VOLUMES, item, self._infrastructure) and wanted(item)
-            ]
+            there = [item for item in self._cloud.mine(kinds.VOLUMES, self._infrastructure) if wanted(item)]
             free = [item for item in there if item["status"] in ("available", "error") and item["id"] not in tried]
             self._each(kinds.VOLUMES, free)
             tried |= {str(item["id"]) for item in free}

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from .._hosts.model import HostsError
 from .errors import is_throttled, is_unclear, refused, status_of
-from .kinds import KEYS, Kind, Resource, key_name
+from .kinds import KEYS, Kind, Resource, is_ours, key_name, narrow
 from .site import Site
 
 Item = TypeVar("Item")
@@ -118,17 +118,28 @@ class Cloud:
                 return found
             marker = {"marker": str(page[-1]["id"])}
 
-    def all(self, kind: Kind) -> list[Resource] | None:
+    def mine(self, kind: Kind, infrastructure: str) -> list[Resource]:
+        """Return what an infrastructure has of a kind, without others' where the service can leave them out.
+
+        Raises HostsError.
+        """
+        found = self.all(kind, narrow(kind, infrastructure)) or []
+        return [item for item in found if is_ours(kind, item, infrastructure)]
+
+    def all(self, kind: Kind, some: Mapping[str, str] | None = None) -> list[Resource] | None:
         """Return everything of a kind that the project sees, of its own where others' can be told apart.
 
-        None when the site does not have that kind. Raises HostsError.
+        `some` is a query for a part of it; sites that do not know it are asked for all. None when the site does not
+        have that kind. Raises HostsError.
         """
         if not self.has(kind.service) and kind.optional:
             return None
         query = {"project_id": self.site.project} if kind.query == "own" and self.site.project else {}
         try:
-            return self.listed(kind.service, kind.list_path, kind.key, **query)
+            return self.listed(kind.service, kind.list_path, kind.key, **query, **(some or {}))
         except HostsError as error:
+            if some and status_of(error) == 400:
+                return self.all(kind)
             if kind.optional and status_of(error) in (403, 404):
                 return None
             raise
@@ -153,6 +164,10 @@ class Cloud:
         with ThreadPoolExecutor(min(WORKERS, len(work))) as pool:
             futures = [pool.submit(action, item) for item in work]
         return [future.result() for future in futures]
+
+    def all_of(self, actions: Iterable[Callable[[], object]]) -> None:
+        """Do several things at the same time. All are done even when one fails. Raises the first failure in order."""
+        self.each(lambda action: action(), actions)
 
     def sleep(self, seconds: float) -> None:
         """Wait; tests make it short."""

@@ -152,14 +152,15 @@ class Disks:
     def _look(self, slot: Slot, volume: Volume) -> Resource | None:
         wanted = {kinds.INFRASTRUCTURE: self._request.infrastructure, kinds.INSTANCE: str(slot.id)}
         wanted[kinds.VOLUME] = volume.name
-        found = self._builder.cloud.all(VOLUMES) or []
+        found = self._builder.cloud.mine(VOLUMES, self._request.infrastructure)
         return next((item for item in found if wanted.items() <= metadata_of(item).items()), None)
 
     def _wait(self, ids: Sequence[str]) -> None:
         """Wait until volumes can be attached."""
         end, pause = time.monotonic() + self._request.timeout, 0.5
         while ids:
-            there = {str(item["id"]): item for item in self._builder.cloud.all(VOLUMES) or []}
+            found = self._builder.cloud.mine(VOLUMES, self._request.infrastructure)
+            there = {str(item["id"]): item for item in found}
             states = {number: str(there.get(number, {}).get("status", "gone")) for number in ids}
             failed = [number for number, state in states.items() if state.startswith("error") or state == "gone"]
             if failed:

@@ -9,6 +9,7 @@ a tag for everybody else to see. Key pairs and server groups have nothing but a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +106,24 @@ def is_ours(kind: Kind, item: Resource, infrastructure: str) -> bool:
     if kind is KEYS:
         return bool(item["name"] == key_name(infrastructure))
     return item.get("description") == mark(infrastructure) or mark(infrastructure) in (item.get("tags") or [])
+
+
+def narrow(kind: Kind, infrastructure: str) -> dict[str, str]:
+    """Return the query that lets a service leave out what is not of an infrastructure, {} where it would lose some.
+
+    Servers are found by the name that they are made with. Descriptions and tags of neutron may be changed by people,
+    and either of them will do for us: no query asks for one or the other.
+    """
+    if kind is SERVERS:
+        return {"name": f"^{infrastructure}-"}
+    if kind is VOLUMES:
+        return {"metadata": json.dumps({INFRASTRUCTURE: infrastructure})}
+    return {}
+
+
+def is_renamed(server: Resource, infrastructure: str) -> bool:
+    """Tell whether `narrow` does not find a server, since somebody gave it another name."""
+    return not str(server.get("name") or "").startswith(f"{infrastructure}-")
 
 
 def tags_of(item: Resource) -> dict[str, str]:

@@ -97,7 +97,7 @@ class Launcher:
     def _look(self, slot: Slot) -> Resource | None:
         """The server of a number that is there. Its name is not enough: nova allows the same one twice."""
         wanted = {kinds.INFRASTRUCTURE: self._request.infrastructure, kinds.INSTANCE: str(slot.id)}
-        found = self._cloud.all(SERVERS) or []
+        found = self._cloud.mine(SERVERS, self._request.infrastructure)
         return next((item for item in found if wanted.items() <= metadata_of(item).items()), None)
 
 

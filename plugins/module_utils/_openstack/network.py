@@ -64,10 +64,13 @@ class Networks:
         self._blocks: list[str] = []
 
     def build(self) -> None:
-        """Make networks, subnets and the router that are missing. Raises HostsError."""
-        own = self._layout.own_networks()
-        for network in own:
+        """Make networks and subnets that are missing. Raises HostsError."""
+        for network in self._layout.own_networks():
             self._network(network)
+
+    def route(self) -> None:
+        """Lead the networks of `build` to the outside. Nothing but floating IPs depends on that. Raises HostsError."""
+        own = self._layout.own_networks()
         external = self._layout.external() if own and not self._builder.seen.lacks(kinds.ROUTERS) else None
         if external is not None:
             self._router(external)

@@ -9,9 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from .._hosts.changes import Changes
 from .._hosts.model import RUNNING, STOPPED, Group, Host, Slot
 from .._hosts.plan import Plan, make_plan
 from .._hosts.progress import say
@@ -21,19 +19,21 @@ from . import disks, flavors, images, kinds
 from .absent import Removal
 from .addresses import FloatingIps
 from .cloud import Cloud
-from .disks import Disks
+from .disks import Disk, Disks
 from .firewall import Firewall
 from .flavors import Size
 from .images import Image
 from .keys import Key
 from .kinds import Resource
+from .lanes import Lanes
 from .launch import Launcher, Recipe, planned_host
 from .layout import Layout
 from .lifecycle import wake
 from .needs import needs_of
 from .network import Builder, Networks
+from .offers import Offers
 from .ports import Ports
-from .quota import check_quota, compute_limits
+from .quota import check_quota
 from .request import Request
 from .resize import Resizer
 from .seen import Seen, observe
@@ -51,37 +51,40 @@ class Convergence:
 
     def __init__(self, cloud: Cloud, request: Request, seen: Seen) -> None:
         self._cloud, self._request, self._all = cloud, request, seen
-        self._changes = Changes(request.check)
+        self._lanes = Lanes(request.check)
         self._outcome = Outcome()
         self._plan: Plan = make_plan(request.groups, seen.hosts, request.wanted, max(seen.last, request.last_id))
         self._doomed = [*self._plan.broken, *(self._plan.surplus if request.purge else ())]
         self._seen = seen.without(self._doomed)
         self._layout = Layout(request, self._seen, cloud.site.project)
-        self._builder = Builder(cloud, self._seen, self._changes)
-        self._key = Key(cloud, request, seen, self._changes)
-        self._networks = Networks(self._builder, self._layout, request.dns_servers)
-        self._firewall = Firewall(self._builder, request, self._layout)
+        self._offers = Offers(cloud)
+        self._key = Key(cloud, request, seen, self._lanes.new())
+        self._networks = Networks(self._lane(), self._layout, request.dns_servers)
+        self._firewall = Firewall(self._lane(), request, self._layout)
+        self._spread = Spread(self._lane(), self._offers.limits)
+        self._builder = self._lane()
+        self._changes = self._builder.changes
         self._ports = Ports(self._builder, request, self._layout, self._networks, self._firewall)
         self._disks = Disks(self._builder, request)
         self._resizer = Resizer(cloud, request, self._plan.keep)
         self._images: dict[str, Image] = {}
         self._sizes: dict[str, Size] = {}
-        self._limits: Mapping[str, Any] = {}
 
     def run(self) -> Outcome:
         """Do it. Everything that can be refused is refused before anything is made."""
         self._key.check()
         self._layout.check()
         self._choose()
-        self._key.build()
-        self._networks.build()
-        self._firewall.build()
+        nodes = dict.fromkeys(slot.node for slot in self._plan.create)
+        spread = partial(self._spread.build, list(map(self._request.group, nodes)))
+        self._cloud.all_of([self._key.build, self._networks.build, self._firewall.build, spread])
         recipes = self._recipes()
         self._remove()
-        new, ports = self._prepare(recipes)
+        ports, volumes = self._prepare()
+        new = self._planned(recipes, ports)
         addresses = FloatingIps(self._builder, self._request, self._layout)
         addresses.build([*self._plan.keep, *new])
-        new = self._create(recipes, new, ports)
+        new = self._create(recipes, new, ports, volumes)
         self._ports.converge(self._plan.keep)
         woken = self._wake()
         self._tidy()
@@ -90,6 +93,10 @@ class Convergence:
             kept, new = self._settle(new, woken)
         self._tell(kept, new)
         return self._outcome
+
+    def _lane(self) -> Builder:
+        """What a part makes its own with; parts may work at the same time."""
+        return Builder(self._cloud, self._seen, self._lanes.new())
 
     @property
     def _growing(self) -> list[Group]:
@@ -104,11 +111,13 @@ class Convergence:
         """
         growing, changed = self._growing, self._resizer.groups
         wanted = list({flavors.key_of(group): group for group in (*growing, *changed)}.values())
-        there = images.list_images(self._cloud) if growing else []
+        self._offers.read(growing, wanted)
         for group in growing:
             if group.node not in self._images:
-                self._images[group.node] = images.find_image(self._cloud, group, self._request.user, there)
-        options = flavors.list_flavors(self._cloud, wanted) if wanted else []
+                self._images[group.node] = images.find_image(
+                    self._cloud, group, self._request.user, self._offers.images
+                )
+        options = self._offers.flavors
         for group in wanted:
             image = self._images.get(group.node)
             least = (image.least_disk, image.least_memory) if image else (0, 0)
@@ -117,14 +126,13 @@ class Convergence:
         nodes = {slot.node for slot in self._plan.create if roots.get(slot.id)}
         self._disks.check({group.node: group for group in growing}.values(), nodes)
         if wanted:
-            self._limits = compute_limits(self._cloud)
             slots = self._plan.create
             sizes = {slot.id: self._size_of(slot) for slot in slots}
             grown = needs_of(self._request, self._seen, self._layout, slots, sizes, roots)
             freed = Counter({"hosts": len(self._doomed)})
             for host in self._doomed:
                 freed += Counter({"vCPU": int(host.facts["cpus"]), "MiB of memory": host.facts["memory"] // 1024**2})
-            check_quota(self._cloud, self._limits, grown, freed)
+            check_quota(self._offers.limits, grown, freed)
         reasons = [image.why for image in self._images.values()] + [size.why for size in self._sizes.values()]
         for why in dict.fromkeys(reasons):
             say(why)
@@ -143,9 +151,7 @@ class Convergence:
 
     def _recipes(self) -> dict[int, Recipe]:
         """What the new hosts are made of, by their numbers."""
-        spread, roots = Spread(self._builder, self._limits), self._roots
-        nodes = dict.fromkeys(slot.node for slot in self._plan.create)
-        apart = {node: spread.group_for(self._request.group(node)) for node in nodes}
+        roots, apart = self._roots, self._spread.groups
         return {
             slot.id: Recipe(self._images[slot.node], self._size_of(slot), roots[slot.id], apart[slot.node])
             for slot in self._plan.create
@@ -161,26 +167,40 @@ class Convergence:
             self._changes.do(lambda: removal.hosts(self._all, self._doomed))
         self._outcome.deleted = [host.name for host in self._doomed]
 
-    def _prepare(self, recipes: Mapping[int, Recipe]) -> tuple[list[Host], dict[int, list[Resource]]]:
-        """The ports of the new hosts; in check mode the hosts as they will be."""
+    def _prepare(self) -> tuple[dict[int, list[Resource]], dict[int, list[Disk]]]:
+        """What new hosts need, at the same time: their ports and volumes by their numbers, and a way out."""
         ports: dict[int, list[Resource]] = {}
-        if self._plan.create:
-            self._changes.do(lambda: ports.update(self._ports.make(self._plan.create)))
+        volumes: dict[int, list[Disk]] = {}
+        slots = () if self._request.check else self._plan.create
+        self._cloud.all_of(
+            [
+                self._networks.route,
+                lambda: ports.update(self._ports.make(slots)),
+                lambda: volumes.update(self._disks.make(slots, self._roots, self._images)),
+            ]
+        )
+        return ports, volumes
+
+    def _planned(self, recipes: Mapping[int, Recipe], ports: Mapping[int, list[Resource]]) -> list[Host]:
+        """The new hosts as they will be."""
         planned = [planned_host(self._request, slot, recipes[slot.id], ports) for slot in self._plan.create]
         for host in planned:
             self._changes.add(self._line(host, RUNNING), lambda: None)
         self._outcome.created = [host.name for host in planned]
-        return planned, ports
+        return planned
 
     def _create(
-        self, recipes: Mapping[int, Recipe], planned: Sequence[Host], ports: Mapping[int, Sequence[Resource]]
+        self,
+        recipes: Mapping[int, Recipe],
+        planned: Sequence[Host],
+        ports: Mapping[int, Sequence[Resource]],
+        volumes: Mapping[int, Sequence[Disk]],
     ) -> list[Host]:
         """The new hosts, several at a time; in check mode as they will be."""
         if not planned or self._request.check:
             return list(planned)
         slots = self._plan.create
         say(f"creating hosts: {len(slots)}")
-        volumes = self._disks.make(slots, self._roots, self._images)
         launcher = Launcher(self._cloud, self._request, self._layout, self._key.name, self._key.mark)
         ids = self._cloud.each(
             lambda slot: launcher.launch(slot, recipes[slot.id], ports[slot.id], volumes[slot.id]), slots
@@ -224,11 +244,12 @@ class Convergence:
         """Wait until all wanted hosts run and answer; return them as they are then."""
         pending = [host.cloud_id for host in self._plan.keep if self._is_pending(host)]
         booted = sorted({*(host.cloud_id for host in new), *woken, *pending})
+        there = None
         if booted:
             say(f"booting: {len(booted)}")
-            self._wait(booted, ("ACTIVE",))
-        changed = booted or self._changes.changed
-        found = observed_again(self._cloud, self._request.infrastructure) if changed else list(self._plan.keep)
+            there = self._wait(booted, ("ACTIVE",), len(new))
+        changed = booted or self._lanes.changed
+        found = observed_again(self._cloud, self._request.infrastructure, there) if changed else list(self._plan.keep)
         wanted = {host.cloud_id for host in (*self._plan.keep, *new)}
         hosts = with_jumps([replace(host, state=RUNNING) for host in found if host.cloud_id in wanted])
         fresh = {host.cloud_id for host in new}
@@ -241,15 +262,16 @@ class Convergence:
     def _is_pending(host: Host) -> bool:
         return host.state == RUNNING and (host.facts["status"] != "ACTIVE" or bool(host.facts["task"]))
 
-    def _wait(self, ids: Sequence[str], wanted: Sequence[str]) -> None:
-        wait_for_status(self._cloud, self._request.infrastructure, ids, wanted, self._request.timeout)
+    def _wait(self, ids: Sequence[str], wanted: Sequence[str], fresh: int = 0) -> dict[str, Resource]:
+        name, timeout = self._request.infrastructure, self._request.timeout
+        return wait_for_status(self._cloud, name, ids, wanted, timeout, fresh)
 
     def _tell(self, kept: Iterable[Host], new: Iterable[Host]) -> None:
-        outcome, changes = self._outcome, self._changes
+        outcome, changes = self._outcome, self._lanes
         outcome.warnings += [text for group in self._growing for text in _not_done(group)]
         surplus = () if self._request.purge else self._plan.surplus
         for host in surplus:
-            changes.keep(self._line(host, host.state))
+            self._changes.keep(self._line(host, host.state))
         outcome.surplus = instances(surplus)
         hosts = [*kept, *new]
         outcome.instances = instances(with_jumps(hosts) if self._request.check else hosts, outcome.created)

@@ -34,37 +34,49 @@ _NETWORK = {
 }
 
 
-def compute_limits(cloud: Cloud) -> dict[str, Any]:
-    """Return the limits of nova for the project, and what is used of them. Raises HostsError."""
-    return dict(_ask(cloud, COMPUTE, "/limits").get("limits", {}).get("absolute", {}))
+class Limits:
+    """What the services let the project have, and what is used of it; each service is asked once."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self._known: dict[str, Mapping[str, Any]] = {}
+
+    def of(self, service: str) -> Mapping[str, Any]:
+        """Return the limits of a service, in its own words; nothing when it does not tell them. Raises HostsError."""
+        if service not in self._known:
+            if service == NETWORK:
+                found = _ask(self.cloud, service, f"/quotas/{self.cloud.site.project}/details").get("quota", {})
+            else:
+                found = _ask(self.cloud, service, "/limits").get("limits", {}).get("absolute", {})
+            self._known[service] = found
+        return self._known[service]
 
 
-def check_quota(cloud: Cloud, limits: Mapping[str, Any], needs: Mapping[str, int], freed: Mapping[str, int]) -> None:
+def check_quota(limits: Limits, needs: Mapping[str, int], freed: Mapping[str, int]) -> None:
     """Raise HostsError when the project may not have what is needed.
 
-    `limits` are those of nova, `freed` is what goes before. What a site does not tell is not checked.
+    `freed` is what goes before. What a site does not tell is not checked.
     """
     wanted = {name: number for name, number in needs.items() if number > 0}
     short = []
-    for name, left in sorted(_left(cloud, limits, wanted).items()):
+    for name, left in sorted(_left(limits, wanted).items()):
         if wanted[name] > left + freed.get(name, 0):
             short.append(f"needs {wanted[name]} {name}, {max(0, left + freed.get(name, 0))} are left")
     if short:
         raise HostsError(
-            f"The quota of the project on {cloud.name} is not enough: {'; '.join(short)}.",
+            f"The quota of the project on {limits.cloud.name} is not enough: {'; '.join(short)}.",
             "ask for less, remove what is not used, or ask the site for more.",
         )
 
 
-def _left(cloud: Cloud, limits: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str, int]:
+def _left(limits: Limits, wanted: Mapping[str, int]) -> dict[str, int]:
     """What is left of each thing that is wanted, for those that have a limit."""
-    found = _absolute(limits, {name: pair for name, pair in _COMPUTE.items() if name in wanted})
-    if _STORAGE.keys() & wanted.keys():
-        absolute = _ask(cloud, STORAGE, "/limits").get("limits", {}).get("absolute", {})
-        found |= _absolute(absolute, {name: pair for name, pair in _STORAGE.items() if name in wanted})
+    found: dict[str, int] = {}
+    for service, words in ((COMPUTE, _COMPUTE), (STORAGE, _STORAGE)):
+        asked = {name: pair for name, pair in words.items() if name in wanted}
+        found |= _absolute(limits.of(service), asked) if asked else {}
     if _NETWORK.keys() & wanted.keys():
-        details = _ask(cloud, NETWORK, f"/quotas/{cloud.site.project}/details").get("quota", {})
-        found |= _details(details, {name: word for name, word in _NETWORK.items() if name in wanted})
+        found |= _details(limits.of(NETWORK), {name: word for name, word in _NETWORK.items() if name in wanted})
     return found
 
 

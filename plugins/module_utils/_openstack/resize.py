@@ -72,6 +72,6 @@ class Resizer:
             return
         name, timeout = self._request.infrastructure, self._request.timeout
         there = wait_for_status(self._cloud, name, ids, (_CHANGED, "ACTIVE", "SHUTOFF"), timeout)
-        changed = [number for number, item in there.items() if item["status"] == _CHANGED]
+        changed = [number for number in ids if there[number]["status"] == _CHANGED]
         self._cloud.each(lambda number: act(self._cloud, number, "confirmResize"), changed)
         wait_for_status(self._cloud, name, ids, ("ACTIVE", "SHUTOFF"), timeout)

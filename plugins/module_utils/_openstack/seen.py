@@ -196,6 +196,8 @@ def observe(cloud: Cloud, infrastructure: str, wanted: Iterable[Kind] = kinds.AL
     some = list(wanted)
 
     def look(kind: Kind) -> list[Resource] | None:
+        if kind is kinds.SERVERS:
+            return cloud.all(kind, kinds.narrow(kind, infrastructure))
         if kind is not kinds.KEYS:
             return cloud.all(kind)
         pair = cloud.key(infrastructure)
@@ -203,7 +205,19 @@ def observe(cloud: Cloud, infrastructure: str, wanted: Iterable[Kind] = kinds.AL
 
     found = dict(zip((kind.name for kind in some), cloud.each(look, some), strict=True))
     missing = frozenset(name for name, items in found.items() if items is None)
+    if kinds.SERVERS in some and _hides_servers(found, infrastructure):
+        found[kinds.SERVERS.name] = cloud.all(kinds.SERVERS)
     return Seen(infrastructure, {name: items or [] for name, items in found.items()}, missing)
+
+
+def _hides_servers(found: Mapping[str, Sequence[Resource] | None], infrastructure: str) -> bool:
+    """Tell whether ports of ours are at servers that were not found: somebody may have renamed them."""
+    servers = {"", *(str(item["id"]) for item in found[kinds.SERVERS.name] or [])}
+    ports = found.get(kinds.PORTS.name) or []
+    return any(
+        part_of(infrastructure, port).startswith("port-") and str(port.get("device_id") or "") not in servers
+        for port in ports
+    )
 
 
 def state_of(server: Resource) -> str:

@@ -8,14 +8,14 @@ They are a wish: without them, or without room in them, everything works all the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from .._hosts.model import Group, HostsError
 from .cloud import Cloud
 from .errors import status_of
 from .kinds import COMPUTE, SERVER_GROUPS, Resource, part_name
 from .network import PLANNED, Builder
+from .quota import Limits
 
 _SINCE = (2, 15)
 _POLICY = "soft-anti-affinity"
@@ -24,13 +24,19 @@ _POLICY = "soft-anti-affinity"
 class Spread:
     """The server groups of an infrastructure."""
 
-    def __init__(self, builder: Builder, limits: Mapping[str, Any]) -> None:
+    def __init__(self, builder: Builder, limits: Limits) -> None:
         self._builder, self._limits = builder, limits
         self._cloud: Cloud = builder.cloud
+        self.groups: dict[str, str] = {}
 
-    def group_for(self, group: Group) -> str:
-        """Return the id of the server group of a host group that grows, "" for none. Raises HostsError."""
-        most = int(self._limits.get("maxServerGroupMembers", 10))
+    def build(self, groups: Iterable[Group]) -> None:
+        """Make what is missing for host groups that grow: `groups` has the ids, "" for none. Raises HostsError."""
+        for group in groups:
+            self.groups[group.node] = self._group_for(group)
+
+    def _group_for(self, group: Group) -> str:
+        limits = self._limits.of(COMPUTE)
+        most = int(limits.get("maxServerGroupMembers", 10))
         if group.count < 2 or self._builder.seen.lacks(SERVER_GROUPS) or 0 <= most < group.count:
             return ""
         part = f"hosts-{group.node}"
@@ -39,7 +45,7 @@ class Spread:
         if found is not None:
             self._builder.changes.keep(line)
             return str(found["id"])
-        limit, used = int(self._limits.get("maxServerGroups", -1)), int(self._limits.get("totalServerGroupsUsed", 0))
+        limit, used = int(limits.get("maxServerGroups", -1)), int(limits.get("totalServerGroupsUsed", 0))
         if 0 <= limit <= used:
             return ""
         if self._cloud.site.highest(COMPUTE) < _SINCE:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from .._hosts.model import Host, HostsError
 from .._hosts.progress import Counter
@@ -18,61 +19,89 @@ from .kinds import SERVERS, Resource, is_ours
 from .request import Request
 from .seen import observe
 
-_POLL = 0.7
+# Listing servers is work for nova, and it is making some.
+_FIRST = 0.5
+_EACH = 0.05
+_LONGEST_FIRST = 3.0
+_POLL = 0.8
+_SLOWER = 1.3
 _LONGEST_POLL = 4.0
 
 
-def servers(cloud: Cloud, infrastructure: str) -> dict[str, Resource]:
-    """Return the servers of an infrastructure by their ids. Raises HostsError."""
-    found = cloud.all(SERVERS) or []
-    return {str(item["id"]): item for item in found if is_ours(SERVERS, item, infrastructure)}
+def servers(cloud: Cloud, infrastructure: str, renamed: bool = False) -> dict[str, Resource]:
+    """Return the servers of an infrastructure by their ids; `renamed` ones as well takes longer. Raises HostsError."""
+    if not renamed:
+        return {str(item["id"]): item for item in cloud.mine(SERVERS, infrastructure)}
+    return {str(item["id"]): item for item in cloud.all(SERVERS) or [] if is_ours(SERVERS, item, infrastructure)}
 
 
 def wait_for_status(
-    cloud: Cloud, infrastructure: str, ids: Sequence[str], wanted: Collection[str], timeout: float
+    cloud: Cloud, infrastructure: str, ids: Sequence[str], wanted: Collection[str], timeout: float, fresh: int = 0
 ) -> dict[str, Resource]:
-    """Wait until servers have one of the statuses of nova, and nothing is going on with them; return them.
+    """Wait until servers have one of the statuses of nova, and nothing is going on with them.
 
-    Raises HostsError naming one that fails, or does not get there.
+    `fresh` is how many of them were made just now. Returns all servers of the infrastructure. Raises HostsError naming
+    one that fails, or does not get there.
     """
-    end, pause = time.monotonic() + timeout, _POLL
+    begin, pause, renamed = time.monotonic(), _POLL, False
+    if fresh:
+        cloud.sleep(min(_LONGEST_FIRST, _FIRST + _EACH * fresh))
     while True:
-        there = servers(cloud, infrastructure)
-        gone = [number for number in ids if number not in there]
-        if gone:
-            raise HostsError(f"{len(gone)} hosts are gone while this run waits for them.", "run again.")
-        failed = [there[number] for number in ids if there[number]["status"] == "ERROR" and "ERROR" not in wanted]
-        # What is asked of a server in ERROR takes a moment to show.
-        if failed and all(not _task(item) for item in failed):
-            raise HostsError(*why_failed(failed[0]))
-        late = [there[number] for number in ids if there[number]["status"] not in wanted or _task(there[number])]
+        there = servers(cloud, infrastructure, renamed)
+        if not renamed and any(number not in there for number in ids):
+            renamed = True
+            there = servers(cloud, infrastructure, renamed)
+        late = _late(there, ids, wanted)
         if not late:
-            return {number: there[number] for number in ids}
-        if time.monotonic() > end:
+            return there
+        elapsed = time.monotonic() - begin
+        if elapsed > timeout:
             raise HostsError(
                 f"{len(late)} hosts are not {' or '.join(wanted)} after {timeout:.0f} s, "
                 f"e.g. {late[0]['name']} is {late[0]['status']}.",
                 "run again to wait longer.",
             )
         cloud.sleep(pause)
-        pause = min(_LONGEST_POLL, pause * 1.3)
+        pause = next_pause(pause, elapsed, len(ids) - len(late), len(late))
 
 
-def wait_until_gone(cloud: Cloud, infrastructure: str, ids: Sequence[str], timeout: float) -> None:
+def next_pause(pause: float, elapsed: float, ready: int, late: int) -> float:
+    """Return how long to wait before the next look, in bounds: half as long as the late ones will take if they go on as
+    those did that are ready."""
+    wanted = elapsed * late / ready / 2 if ready else pause * _SLOWER
+    return min(_LONGEST_POLL, max(_POLL, wanted))
+
+
+def _late(there: dict[str, Resource], ids: Sequence[str], wanted: Collection[str]) -> list[Resource]:
+    """The servers that are not as they shall be. Raises HostsError naming one that fails or is gone."""
+    gone = [number for number in ids if number not in there]
+    if gone:
+        raise HostsError(f"{len(gone)} hosts are gone while this run waits for them.", "run again.")
+    failed = [there[number] for number in ids if there[number]["status"] == "ERROR" and "ERROR" not in wanted]
+    # What is asked of a server in ERROR takes a moment to show.
+    if failed and all(not _task(item) for item in failed):
+        raise HostsError(*why_failed(failed[0]))
+    return [there[number] for number in ids if there[number]["status"] not in wanted or _task(there[number])]
+
+
+def wait_until_gone(
+    cloud: Cloud, infrastructure: str, ids: Sequence[str], timeout: float, renamed: bool = False
+) -> None:
     """Wait until servers are gone; raises HostsError naming one that stays."""
-    end, pause = time.monotonic() + timeout, _POLL
+    begin, pause = time.monotonic(), _POLL
     while True:
-        there = servers(cloud, infrastructure)
+        there = servers(cloud, infrastructure, renamed)
         left = [there[number] for number in ids if number in there and there[number]["status"] != "DELETED"]
         if not left:
             return
-        if time.monotonic() > end:
+        elapsed = time.monotonic() - begin
+        if elapsed > timeout:
             raise HostsError(
                 f"{len(left)} hosts are not gone after {timeout:.0f} s, e.g. {left[0]['name']} is {left[0]['status']}.",
                 "run again to wait longer.",
             )
         cloud.sleep(pause)
-        pause = min(_LONGEST_POLL, pause * 1.3)
+        pause = next_pause(pause, elapsed, len(ids) - len(left), len(left))
 
 
 def why_failed(server: Resource) -> tuple[str, str]:
@@ -84,10 +113,13 @@ def why_failed(server: Resource) -> tuple[str, str]:
     return f"Nova failed with the host {server['name']}: {text[:300]}.", hint
 
 
-def observed_again(cloud: Cloud, infrastructure: str) -> list[Host]:
-    """Return the hosts as they are now. Raises HostsError."""
-    wanted = (kinds.SERVERS, kinds.PORTS, kinds.FLOATING_IPS, kinds.VOLUMES)
-    return observe(cloud, infrastructure, wanted).hosts
+def observed_again(cloud: Cloud, infrastructure: str, there: Mapping[str, Resource] | None = None) -> list[Host]:
+    """Return the hosts as they are now; `there` are their servers if they were listed just now. Raises HostsError."""
+    wanted = (kinds.PORTS, kinds.FLOATING_IPS, kinds.VOLUMES)
+    if there is None:
+        return observe(cloud, infrastructure, (kinds.SERVERS, *wanted)).hosts
+    seen = observe(cloud, infrastructure, wanted)
+    return replace(seen, resources={**seen.resources, kinds.SERVERS.name: list(there.values())}).hosts
 
 
 def wait_for_hosts(request: Request, hosts: Sequence[Host], new: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import ipaddress
 import itertools
+import json
 import re
 import threading
 from collections.abc import Callable
@@ -97,9 +98,7 @@ class FakeSite:
             return self._create(kind, body)
         if len(words) == 1 or words[1] == "detail":
             asked = {key: values[0] for key, values in parse_qs(url.query).items() if key not in ("project_id",)}
-            found = [
-                item for item in items.values() if all(str(item.get(key)) == value for key, value in asked.items())
-            ]
+            found = [item for item in items.values() if _matches(kind, item, asked)]
             return Answer(200, {kind.replace("-", "_").removeprefix("os_"): found})
         if words[1] not in items:
             return Answer(404, {"itemNotFound": {"message": f"{kind} {words[1]} is not there."}})
@@ -226,6 +225,16 @@ class FakeSite:
     @staticmethod
     def _flavors(_service: str) -> Answer:
         return Answer(200, {"flavors": FLAVORS})
+
+
+def _matches(kind: str, item: dict[str, Any], asked: dict[str, str]) -> bool:
+    """Whether a list that is asked for some has an item: names of servers are regular expressions."""
+    rest = dict(asked)
+    if kind == "servers" and not re.search(rest.pop("name", ""), item["name"]):
+        return False
+    if not json.loads(rest.pop("metadata", "{}")).items() <= item.get("metadata", {}).items():
+        return False
+    return all(str(item.get(key)) == value for key, value in rest.items())
 
 
 __all__ = ["FakeSite", "LostError"]
