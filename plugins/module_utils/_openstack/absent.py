@@ -29,7 +29,7 @@ _HELD = (400, 409)
 
 def absent(cloud: Cloud, request: Request) -> Outcome:
     """Remove an infrastructure; raises HostsError naming what is left, with the reasons."""
-    seen = observe(cloud, request.infrastructure)
+    seen = observe(cloud, request.infrastructure, whole=True)
     outcome = Outcome(before=[line for kind in kinds.ALL for line in _lines(kind, seen)])
     outcome.changed = bool(outcome.before)
     outcome.deleted = [host.name for host in seen.hosts]
@@ -38,7 +38,7 @@ def absent(cloud: Cloud, request: Request) -> Outcome:
     reasons: dict[str, str] = {}
     for _round in range(_ROUNDS):
         reasons = Removal(cloud, request.infrastructure, request.timeout).everything(seen)
-        seen = observe(cloud, request.infrastructure)
+        seen = observe(cloud, request.infrastructure, whole=True)
         if not any(seen.of(kind) for kind in kinds.ALL):
             return outcome
         cloud.sleep(1)

@@ -191,12 +191,15 @@ class Seen:
         return found
 
 
-def observe(cloud: Cloud, infrastructure: str, wanted: Iterable[Kind] = kinds.ALL) -> Seen:
-    """Return what the project sees: one list a kind, all at the same time. Raises HostsError."""
+def observe(cloud: Cloud, infrastructure: str, wanted: Iterable[Kind] = kinds.ALL, whole: bool = False) -> Seen:
+    """Return what the project sees: one list a kind, all at the same time. Raises HostsError.
+
+    Servers of others are left out, unless the `whole` project is wanted.
+    """
     some = list(wanted)
 
     def look(kind: Kind) -> list[Resource] | None:
-        if kind is kinds.SERVERS:
+        if kind is kinds.SERVERS and not whole:
             return cloud.all(kind, kinds.narrow(kind, infrastructure))
         if kind is not kinds.KEYS:
             return cloud.all(kind)
@@ -205,7 +208,7 @@ def observe(cloud: Cloud, infrastructure: str, wanted: Iterable[Kind] = kinds.AL
 
     found = dict(zip((kind.name for kind in some), cloud.each(look, some), strict=True))
     missing = frozenset(name for name, items in found.items() if items is None)
-    if kinds.SERVERS in some and _hides_servers(found, infrastructure):
+    if kinds.SERVERS in some and not whole and _hides_servers(found, infrastructure):
         found[kinds.SERVERS.name] = cloud.all(kinds.SERVERS)
     return Seen(infrastructure, {name: items or [] for name, items in found.items()}, missing)
 

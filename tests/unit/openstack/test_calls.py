@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
 from ansible_collections.continuum.im.plugins.module_utils._openstack import lifecycle
 from ansible_collections.continuum.im.plugins.module_utils._openstack.cloud import Cloud
 from ansible_collections.continuum.im.plugins.module_utils._openstack.kinds import SERVERS, VOLUMES
@@ -74,7 +75,7 @@ def test_of_several_failures_the_first_is_told_and_nothing_of_nova_is_made() -> 
     refusal = Answer(403, {"forbidden": {"message": "no"}})
     world.site.hook = lambda call, body: refusal if call in ("POST /networks", "POST /security-groups") else None
     for _attempt in range(3):
-        with pytest.raises(Exception, match=r"refused network POST /networks \(403\): no"):
+        with pytest.raises(HostsError, match=r"refused network POST /networks \(403\): no"):
             world.deploy()
     assert not world.site.things["servers"]
 
@@ -97,7 +98,6 @@ def test_servers_of_others_are_not_asked_for() -> None:
     paths = paths_of(world)
     world.deploy()
     lifecycle.stopped(world.cloud, world.request)
-    world.destroy()
     asked = {path for path in paths if path.startswith("GET /servers/detail")}
     assert asked == {"GET /servers/detail?name=%5Et-"}
 
@@ -113,6 +113,20 @@ def test_a_server_that_somebody_renamed_is_no_reason_for_a_twin(name: str) -> No
     assert world.deploy().started == [name, "t-wn-1", "t-wn-2"]
     world.deploy(groups=(WORKERS,))
     assert server["id"] not in world.site.things["servers"]
+    world.destroy()
+    assert not world.site.mine()
+
+
+def test_a_server_that_was_renamed_and_lost_its_ports_is_destroyed() -> None:
+    world = World()
+    world.deploy()
+    server = next(item for item in world.site.things["servers"].values() if item["name"] == "t-wn-2")
+    server["name"] = "mine"
+    refusal = Answer(403, {"forbidden": {"message": "no"}})
+    world.site.hook = lambda call, body: refusal if call == "DELETE /servers/ID" else None
+    with pytest.raises(HostsError, match=r"host mine \(OpenStack refused"):
+        world.destroy()
+    world.site.hook = lambda call, body: None
     world.destroy()
     assert not world.site.mine()
 
