@@ -9,9 +9,7 @@ import contextlib
 import dataclasses
 import ipaddress
 import logging
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +24,10 @@ from . import wanted
 from .database import Database
 from .networks import Networks
 from .settings import Settings
+from .watch import Watch
 
 _LOG = logging.getLogger("lab.openstack")
 _WORKERS = 4
-_LOOK_SECONDS = 2.0
 _LINK_LENGTH = 20
 _USERS = {"ubuntu": "ubuntu"}
 _USER = "debian"
@@ -57,30 +55,23 @@ class Hosts:
         self._known: dict[str, Known] = {}
         self._images: set[str] = set()
         self._turn, self._slots = threading.Lock(), threading.Semaphore(_WORKERS)
-        self._ended = threading.Event()
-        self._waker = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._looking = threading.Thread(target=self._loop, daemon=True, name="hosts")
+        self._watch = Watch(self.refresh, self._look)
 
     def begin(self, database: Database, wake_socket: Path) -> None:
         """Prepare the machine and begin to look; makes the image of the hosts when it is not there."""
         self._database = database
         self._networks.prepare()
         self._containers.ensure_image()
-        self._waker.bind(str(wake_socket))
-        self._waker.settimeout(_LOOK_SECONDS)
-        self._looking.start()
+        self._watch.begin(wake_socket)
 
     def end(self) -> None:
         """Stop looking, and remove everything."""
-        self._ended.set()
-        if self._looking.is_alive():
-            self.wake()
-            self._looking.join()
+        self._watch.end()
         with self._turn:
             self.place.clean()
         self._volumes.clear()
         self._containers.clear()
-        self._waker.close()
+        self._watch.close()
 
     def clear(self) -> None:
         """Remove all hosts and what volumes have."""
@@ -201,13 +192,12 @@ class Hosts:
 
     def wake(self) -> None:
         """Look again at networks, groups and addresses."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
-            sender.sendto(b"x", self._waker.getsockname())
+        self._watch.wake()
 
     def refresh(self) -> None:
         """Make networks, rules and routes as neutron says."""
         with self._turn:
-            if self._ended.is_set():
+            if self._watch.ended.is_set():
                 return
             now = self._read()
             hosts = {key: self._host(key, item, now) for key, item in list(self._known.items())}
@@ -223,7 +213,7 @@ class Hosts:
             yield known
 
     def _boot_later(self, host_id: str, known: Known) -> None:
-        if not self._ended.wait(self.settings.boot_seconds) and self._known.get(host_id) is known:
+        if not self._watch.ended.wait(self.settings.boot_seconds) and self._known.get(host_id) is known:
             try:
                 self._boot(host_id, known)
             except ShellError as error:
@@ -279,27 +269,6 @@ class Hosts:
         devices = self._devices(known, sizes)
         if known.state == UP:
             self._containers.update_devices(host_id, devices)
-
-    def _loop(self) -> None:
-        looked = 0.0
-        while not self._ended.is_set():
-            with contextlib.suppress(TimeoutError):
-                self._waker.recv(16)
-                self._drain()
-            try:
-                self.refresh()
-                if time.monotonic() - looked > _LOOK_SECONDS:
-                    looked = time.monotonic()
-                    self._look()
-            except Exception as error:
-                if not self._ended.is_set():
-                    _LOG.error("looking went wrong: %s", error, exc_info=not isinstance(error, ShellError))
-                    self._ended.wait(1)
-
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._waker.recv(16, socket.MSG_DONTWAIT):
-                continue
 
     def _look(self) -> None:
         """See hosts that ended by themselves, and images that were deleted."""
