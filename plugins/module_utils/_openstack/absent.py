@@ -55,18 +55,37 @@ class Removal:
     def __init__(self, cloud: Cloud, infrastructure: str, timeout: float) -> None:
         self._cloud, self._infrastructure, self._timeout = cloud, infrastructure, timeout
         self._reasons: dict[str, str] = {}
+        # What could not be removed in the steps before: waiting for what that holds would be in vain.
+        self._stuck: frozenset[str] = frozenset()
 
     def everything(self, seen: Seen) -> dict[str, str]:
         """Remove all; return the reasons by the id of what could not be removed."""
         self._servers(seen.of(kinds.SERVERS))
         self._each(kinds.FLOATING_IPS, seen.of(kinds.FLOATING_IPS), partial(release, self._cloud))
-        self._each(kinds.PORTS, seen.of(kinds.PORTS))
-        if seen.of(kinds.VOLUMES):
-            self._volumes(lambda item: True)
-        self._each(kinds.ROUTERS, seen.of(kinds.ROUTERS), partial(self._router, seen))
-        for kind in (kinds.SUBNETS, kinds.NETS, kinds.GROUPS, kinds.SERVER_GROUPS, kinds.KEYS):
-            self._each(kind, seen.of(kind))
+        self._stuck = frozenset(self._reasons)
+        volumes = [partial(self._volumes, lambda item: True)] if seen.of(kinds.VOLUMES) else []
+        # Kinds of one step do not hold each other.
+        self._cloud.all_of(
+            [
+                partial(self._each, kinds.ROUTERS, seen.of(kinds.ROUTERS), partial(self._router, seen)),
+                partial(self._kinds, seen, kinds.PORTS),
+                partial(self._kinds, seen, kinds.SERVER_GROUPS, kinds.KEYS),
+                *volumes,
+            ]
+        )
+        self._stuck = frozenset(self._reasons)
+        self._cloud.all_of(
+            [partial(self._kinds, seen, kinds.SUBNETS, kinds.NETS), partial(self._kinds, seen, kinds.GROUPS)]
+        )
         return self._reasons
+
+    def _kinds(self, seen: Seen, *wanted: Kind) -> None:
+        """Remove all of some kinds, one kind after the other."""
+        stuck = self._stuck
+        for kind in wanted:
+            items = seen.of(kind)
+            self._each(kind, items, None, stuck)
+            stuck |= {number for item in items if (number := id_of(kind, item)) in self._reasons}
 
     def hosts(self, seen: Seen, hosts: Sequence[Host]) -> None:
         """Remove hosts with what is theirs alone. Raises HostsError."""
@@ -76,6 +95,7 @@ class Removal:
         for kind, action in ((kinds.FLOATING_IPS, partial(release, self._cloud)), (kinds.PORTS, None)):
             kept = {item["id"] for item in left.of(kind)}
             self._each(kind, [item for item in seen.of(kind) if item["id"] not in kept], action)
+            self._stuck = frozenset(self._reasons)
         if len(left.of(kinds.VOLUMES)) < len(seen.of(kinds.VOLUMES)):
             self._volumes(lambda item: metadata_of(item).get(kinds.INSTANCE) in numbers)
         if self._reasons:
@@ -92,6 +112,7 @@ class Removal:
             wait_until_gone(self._cloud, self._infrastructure, ids, self._timeout, renamed)
         except HostsError as error:
             self._reasons.update(dict.fromkeys(ids, str(error)))
+        self._stuck = frozenset(self._reasons)
 
     def _volumes(self, wanted: Callable[[Resource], bool]) -> None:
         """Volumes that go with their servers take a while; the others are deleted once nothing holds them."""
@@ -103,7 +124,7 @@ class Removal:
             self._each(kinds.VOLUMES, free)
             tried |= {str(item["id"]) for item in free}
             # What servers hold that could not be removed is waited for in vain.
-            if not there or self._reasons:
+            if not there or self._stuck or any(str(item["id"]) in self._reasons for item in there):
                 return
             if time.monotonic() > end or any(item["status"] == "error_deleting" for item in there):
                 late = there[0]
@@ -119,14 +140,20 @@ class Removal:
                 self._cloud.remove(NETWORK, "PUT", path, {"port_id": port["id"]})
         self._cloud.delete(kinds.ROUTERS, number)
 
-    def _each(self, kind: Kind, items: Sequence[Resource], action: Callable[[Resource], None] | None = None) -> None:
+    def _each(
+        self,
+        kind: Kind,
+        items: Sequence[Resource],
+        action: Callable[[Resource], None] | None = None,
+        stuck: frozenset[str] | None = None,
+    ) -> None:
         if items and kind is not kinds.SERVERS:
             say(f"removing {kind.name}: {len(items)}")
         delete = action or (lambda item: self._cloud.delete(kind, id_of(kind, item)))
-        self._cloud.each(partial(self._attempt, kind, delete), items)
+        self._cloud.each(partial(self._attempt, kind, delete, self._stuck if stuck is None else stuck), items)
 
-    def _attempt(self, kind: Kind, action: Callable[[Resource], None], item: Resource) -> None:
-        """Remove one resource. What still holds it may be on its way out."""
+    def _attempt(self, kind: Kind, action: Callable[[Resource], None], stuck: frozenset[str], item: Resource) -> None:
+        """Remove one resource. What still holds it may be on its way out, but for what is `stuck`."""
         number = id_of(kind, item)
         for _attempt in range(_PATIENCE):
             try:
@@ -135,8 +162,7 @@ class Removal:
                 return
             except HostsError as error:
                 self._reasons[number] = str(error)
-                # Waiting for what another resource holds that is not removed either would be in vain.
-                if status_of(error) not in _HELD or set(self._reasons) != {number}:
+                if status_of(error) not in _HELD or stuck - {number}:
                     return
             self._cloud.sleep(0.5)
 
