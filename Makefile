@@ -24,7 +24,7 @@ DEMO := --template '$(strip $(TEMPLATE))' --cloud '$(strip $(CLOUD))' $(if $(INF
 PACKAGE := ansible_collections.continuum.im.plugins
 PYTHON_CODE := plugins service tests tools
 # What some tests need of the system. Without it they are skipped, and say so.
-TESTS_NEED := tools/setup-lab-openstack || true; tools/setup-postgres || true
+TESTS_NEED := tools/setup-lab-openstack || true; tools/setup-postgres || true; tools/setup-nginx || true
 
 .PHONY: help
 help: ## show this list
