@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError, Network, Port, Slot, Volume
+from ansible_collections.continuum.im.plugins.module_utils._openstack import kinds
 
 from .conftest import FRONT, GIB, KEY, NAME, WORKERS, World
 
@@ -190,4 +191,22 @@ def test_two_infrastructures_with_names_that_begin_alike(world: World) -> None:
     assert [item["name"] for item in world.servers()] == [f"{other}-wn-0"]
     assert not world.deploy(infrastructure=other, groups=(replace(WORKERS, count=1),)).changed
     world.destroy(infrastructure=other)
+    assert not world.left()
+
+
+@pytest.mark.long
+def test_others_are_left_out_by_the_services_and_a_server_with_another_name_is_found(world: World) -> None:
+    groups = (replace(FRONT, public=False),)
+    world.deploy(groups=groups)
+    world.deploy(infrastructure="u", groups=groups)
+    for kind in (kinds.SERVERS, kinds.VOLUMES):
+        everything = world.cloud.all(kind) or []
+        some = world.cloud.all(kind, kinds.narrow(kind, NAME)) or []
+        assert len(everything) == 2
+        assert [item for item in everything if kinds.is_ours(kind, item, NAME)] == some
+    (server,) = world.cloud.mine(kinds.SERVERS, NAME)
+    world.cloud.call(kinds.COMPUTE, "PUT", f"/servers/{server['id']}", {"server": {"name": "mine"}})
+    assert [item["name"] for item in world.deploy(groups=groups).instances] == ["mine"]
+    assert world.destroy().deleted == ["mine"]
+    world.destroy(infrastructure="u")
     assert not world.left()
