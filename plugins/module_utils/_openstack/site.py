@@ -137,10 +137,11 @@ class KeystoneSite:
 
     def _safely(self, call: str, action: Callable[[], Any]) -> Any:
         """Do something with the session; its errors become ours. An access token that ended is renewed once."""
+        used = self._access_token
         try:
             return action()
         except exceptions.Unauthorized as error:
-            if not self._renew():
+            if not self._renew(used):
                 raise _unauthorized(error) from error
         except Exception as error:
             raise explain(call, error) from error
@@ -151,12 +152,19 @@ class KeystoneSite:
         except Exception as error:
             raise explain(call, error) from error
 
-    def _renew(self) -> bool:
-        """Take a newer access token, if the kind of authorization has one and it is another one."""
+    @property
+    def _access_token(self) -> str:
+        """The access token that the session logs in with, "" for other kinds of authorization."""
+        return str(getattr(self._region.get_session().auth, "access_token", None) or "")
+
+    def _renew(self, used: str) -> bool:
+        """Take a newer access token than the one that was used, unless another call that ran meanwhile did so."""
         with self._lock:
             auth = self._region.get_session().auth
+            if self._access_token != used:
+                return True
             newer = self._token() if hasattr(auth, "access_token") else ""
-            if not newer or newer == auth.access_token:
+            if not newer or newer == used:
                 return False
             auth.access_token = newer
             auth.invalidate()
