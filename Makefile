@@ -68,7 +68,8 @@ lab-openstack: setup ## start an OpenStack to play with on this machine, until C
 .PHONY: test
 test: lint-fast ## fast checks and all tests but the long ones, with coverage (under 15 minutes)
 	@$(TESTS_NEED)
-	.venv/bin/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	.venv/bin/python -m pytest tests/unit -m "not long" -n auto --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	.venv/bin/python -m pytest tests/e2e tests/integration -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --durations=20 $(PYTEST_ARGS)
 
 .PHONY: test-unit
 test-unit: setup ## unit tests only: no network, no hosts, seconds
