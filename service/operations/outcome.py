@@ -84,8 +84,11 @@ def succeeded(session: Session, task: Task, result: dict[str, Any]) -> None:
 
 
 def _hosts(infrastructure: Infrastructure, task: Task) -> list[Vm]:
-    """Return the hosts that a run can say something about: others add some meanwhile, for the next one."""
-    return [vm for vm in infrastructure.live_vms if task.knows(vm.vm_id)]
+    """Return the hosts that a run can say something about: others add some meanwhile, for the next one.
+
+    Those are known by nobody but us; what the cloud has told of was there, or has been made by this run.
+    """
+    return [vm for vm in infrastructure.live_vms if vm.cloud_id or task.knows(vm.vm_id)]
 
 
 def _takes_part(task: Task, vm: Vm) -> bool:

@@ -45,7 +45,7 @@ _TAKEN_OVER_PREFIXES = ("ANSIBLE_", "LC_", "CONTAINERS_")
 class Task:
     """One operation and its infrastructure at the time when the run begins. `inputs` may hold secrets.
 
-    Hosts from number `next_vm_id` on were asked for later: this run neither knows them nor says anything about them.
+    Hosts from number `next_vm_id` on that are not wanted were asked for later: this run says nothing about them.
     """
 
     operation_id: int
@@ -83,7 +83,9 @@ class Task:
 
     def knows(self, vm_id: int) -> bool:
         """False for a host that was asked for after the run had begun."""
-        return self.next_vm_id is None or vm_id < self.next_vm_id
+        if self.next_vm_id is None or vm_id < self.next_vm_id:
+            return True
+        return any(int(item["id"]) == vm_id for item in self.wanted or ())
 
     def keeps(self, vm_id: int) -> bool:
         """False for a host that is there and shall go in this run."""

@@ -19,7 +19,7 @@ from dataclasses import replace
 from .._hosts.model import Host
 from . import api, seen
 from .engine import Engine, EngineError
-from .network import choose_address
+from .network import choose_address, hardware_address
 
 ATTEMPTS = 20
 _WITHHELD = re.compile(r"requested ip address (\d+\.\d+\.\d+\.\d+) is already allocated", re.IGNORECASE)
@@ -88,7 +88,8 @@ def connect(engine: Engine, name: str, network: str, address: str) -> None:
     except EngineError as error:
         if "is not connected" not in str(error):
             raise
-    engine.run("network", "connect", "--ip", address, network, name)
+    own = ["--mac-address", hardware_address(address)]
+    engine.run("network", "connect", "--ip", address, *own, network, name)
 
 
 def remember(engine: Engine, infrastructure: str, host: Host, addresses: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from . import api, machine
 from .addresses import ATTEMPTS, Addresses, withheld
 from .design import NewHost, run_options
 from .engine import Engine, EngineError
+from .network import hardware_address
 from .request import Request
 
 Item = TypeVar("Item")
@@ -90,7 +91,8 @@ def _name_taken(name: str, complaint: str) -> bool:
 
 def podman_words(host: NewHost) -> list[str]:
     """Return what only podman is told: systemd, an /etc/hosts that is the host's own, and the addresses."""
-    networks = [word for name, address in host.addresses for word in ("--network", f"{name}:ip={address}")]
+    places = [f"{name}:ip={address},mac={hardware_address(address)}" for name, address in host.addresses]
+    networks = [word for place in places for word in ("--network", place)]
     return ["--systemd=always", "--no-hosts", "--pull=never", *machine.limit_options(), *networks]
 
 

@@ -57,6 +57,15 @@ def choose_address(subnet: IPv4, number: int, used: Iterable[str], fixed: str = 
     raise HostsError(f"The network {subnet} has no free address for host {number}.", "use a larger network.")
 
 
+def hardware_address(address: str) -> str:
+    """Return the MAC address of a host with an IPv4 address.
+
+    It follows from the address: whoever spoke to a host there before reaches a new one at once, without waiting until
+    what it remembers (ARP) is too old.
+    """
+    return ":".join(f"{byte:02x}" for byte in (0x0A, 0x43, *ipaddress.IPv4Address(address).packed))
+
+
 def _candidates(seed: str) -> Iterator[IPv4]:
     count = 2 ** (PREFIX - POOL.prefixlen)
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big") % count

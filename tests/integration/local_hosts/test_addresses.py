@@ -95,3 +95,14 @@ def test_a_host_whose_stop_was_killed_half_way(cloud: Cloud, state: str) -> None
     assert [item["state"] for item in instances(answer)] == ["running" if state == "started" else "stopped"]
     there = podman("inspect", "--format", "{{.State.Status}}", name).strip()
     assert there == ("running" if state == "started" else "exited")
+
+
+def test_a_host_that_is_made_again_answers_at_once(cloud: Cloud) -> None:
+    """This machine remembers which network card an address had: the new host has the same."""
+    first = instances(cloud.present(group("worker", 1)))[0]
+    card = "cat /sys/class/net/eth0/address"
+    before = cloud.inside(first["name"], "sh", "-c", card)
+    podman("rm", "-f", "-t", "0", first["name"])
+    again = instances(cloud.present(group("worker", 1)))[0]
+    assert again["private_ip"] == first["private_ip"]
+    assert cloud.inside(again["name"], "sh", "-c", card) == before

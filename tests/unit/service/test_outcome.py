@@ -123,6 +123,16 @@ def test_a_change_makes_all_hosts_running_and_drops_those_that_are_too_many(engi
     assert read(engine, one).next_vm_id == 2
 
 
+def test_hosts_that_nobody_has_numbered_before_are_configured(engine: Engine, one: str) -> None:
+    """A template says how many there are; the cloud gives the numbers."""
+    job = task(one, wanted=None, next_vm_id=0)
+    with session_scope(engine) as session:
+        outcome.begins(session, job)
+        outcome.seen(session, job, [instance(0), instance(1)])
+        outcome.succeeded(session, job, {"instances": [instance(0), instance(1)]})
+    assert states(engine, one) == {0: "configured", 1: "configured"}
+
+
 def asked_for_later(engine: Engine, one: str) -> None:
     """Somebody adds a host while a run is going."""
     with session_scope(engine) as session:
