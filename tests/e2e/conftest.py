@@ -197,23 +197,31 @@ def cluster(
     assert not cloud.left_over(found.name)
 
 
-_REPEATS = ("test_destroy_after_a_kill", "test_numbers_are_never_used", "test_another_infrastructure_beside")
+_REPEATS = (
+    "test_destroy_after_a_kill",
+    "test_numbers_are_never_used",
+    "test_another_infrastructure_beside",
+    "test_a_job_survives",
+    "test_one_host_restarts",
+    "test_a_host_that_is_not_there",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For every day runs are killed in two phases, on slow clouds in one; the others are long tests.
+    """For every day runs are killed in two phases, on slow clouds in none; the others are long tests.
 
-    On slow clouds so are images of hosts, the end of what was killed (what is killed in the daily phase ends too), and
-    what the drivers' own tests do every day as well: numbers that are used once, and infrastructures side by side.
+    On slow clouds so are images of hosts and what the drivers' own tests do every day as well: the end of what was
+    killed, numbers that are used once, infrastructures side by side, hosts that restart or are not there.
     """
     for item in items:
         given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         chosen = CLOUDS.get(str(given.get("cloud")))
         if chosen is None:
             continue
-        daily = [EARLY_PHASES[1]] if chosen.slow else [EARLY_PHASES[1], LATE_PHASES[1]]
+        daily = [] if chosen.slow else [EARLY_PHASES[1], LATE_PHASES[1]]
         repeats = item.path.stem == "test_snapshot" or item.name.startswith(_REPEATS)
-        if given.get("phase", daily[0]) not in daily or (chosen.slow and repeats):
+        killed = "phase" in given and given["phase"] not in daily
+        if killed or (chosen.slow and repeats):
             item.add_marker(pytest.mark.long)
 
 

@@ -101,12 +101,14 @@ def test_the_second_run_changes_nothing(deployer: Deployer) -> None:
     assert deployer.deploy().changed == 0
 
 
+@pytest.mark.long
 def test_one_cloud_grows_and_numbers_stay_unique(deployer: Deployer, clouds: list[CloudUnderTest]) -> None:
     first, second = (cloud.name for cloud in clouds)
     assert where(deployer.deploy(wn_num=2).instances) == {"vnode-0": first, "vnode-1": second, "vnode-2": second}
     assert where(deployer.deploy(wn_num=1).instances) == {"vnode-0": first, "vnode-1": second}
 
 
+@pytest.mark.long
 def test_a_host_is_stopped_on_its_cloud(deployer: Deployer) -> None:
     deployer.run("stop", host="vnode-1")
     deployer.ssh("vnode-0", "true")

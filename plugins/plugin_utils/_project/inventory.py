@@ -9,6 +9,7 @@ are named as they are named in the cloud. The configuration of SSH, which every 
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Mapping
@@ -19,23 +20,26 @@ from .yaml_text import dump
 FOLDER = "inventory"
 PREFIX = "inventory."
 _NAME = "IM_INFRASTRUCTURE"
+_KEYS = "IM_KEYS"
 
 
 def inventory_files(deployment: Deployment, sources: Mapping[str, str]) -> dict[str, str]:
     """Return the files of the folder by name; `sources` are the files of the cloud's role, by theirs.
 
-    The name of the infrastructure takes the place of `IM_INFRASTRUCTURE`. It is a name of letters, digits and dashes.
+    The name of the infrastructure takes the place of `IM_INFRASTRUCTURE`: it has letters, digits and dashes. The folder
+    of its keys takes the place of `IM_KEYS`, as a text in an expression of Jinja.
     """
     if not sources:
         return {}
     keys = os.path.dirname(deployment.key_file)
+    name = deployment.choices.infrastructure
     variables = {
         "ansible_ssh_private_key_file": deployment.key_file,
         "ansible_ssh_common_args": f"-F {shlex.quote(os.path.join(keys, 'ssh_config'))}",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
     hosts = {
-        f"{FOLDER}/hosts.{name.removeprefix(PREFIX)}": text.replace(_NAME, deployment.choices.infrastructure)
-        for name, text in sources.items()
+        f"{FOLDER}/hosts.{file.removeprefix(PREFIX)}": text.replace(_NAME, name).replace(_KEYS, json.dumps(keys))
+        for file, text in sources.items()
     }
     return {**hosts, f"{FOLDER}/group_vars/all.yml": dump(variables)}

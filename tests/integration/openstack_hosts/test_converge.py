@@ -47,6 +47,7 @@ def _unchanged(world: World) -> None:
     assert not any(item["fresh"] for item in again.instances)
 
 
+@pytest.mark.long
 def test_scale_in_and_never_the_same_number(world: World) -> None:
     world.workers(4)
     planned, kept = world.workers(1, check=True), world.workers(1, purge=False)
@@ -137,6 +138,7 @@ def test_a_public_network_of_the_site(world: World) -> None:
     assert not world.left()
 
 
+@pytest.mark.long
 def test_a_floating_ip_of_the_pool_that_the_template_names(world: World) -> None:
     connection = world.lab.connection()
     pool = connection.network.find_network("public")

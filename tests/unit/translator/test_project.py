@@ -143,7 +143,7 @@ def test_a_project_is_deterministic_and_complete(build: Build) -> None:
     assert sorted(files(build)) == ["README.md", "configure.yml", "deploy.yml", "provision.yml", "topology.yml"]
 
 
-ROLE = "---\nplugin: some.cloud.hosts\nfilters: {tag: IM_INFRASTRUCTURE}\n"
+ROLE = "---\nplugin: some.cloud.hosts\nfilters: {tag: IM_INFRASTRUCTURE}\nkeys: [IM_KEYS]\n"
 
 
 def a_cloud(top: Path, **sources: str) -> str:
@@ -164,6 +164,7 @@ def test_what_a_cloud_has_for_later_runs_gets_into_the_project(build: Build, tmp
     assert load(str(made["inventory/hosts.some_hosts.yml"])) == {
         "plugin": "some.cloud.hosts",
         "filters": {"tag": "demo"},
+        "keys": ["/keys/my demo"],
     }
     variables = load(str(made["inventory/group_vars/all.yml"]))
     assert variables["ansible_ssh_common_args"] == "-F '/keys/my demo/ssh_config'"
