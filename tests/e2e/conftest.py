@@ -201,7 +201,6 @@ _REPEATS = (
     "test_destroy_after_a_kill",
     "test_numbers_are_never_used",
     "test_another_infrastructure_beside",
-    "test_a_job_survives",
     "test_one_host_restarts",
     "test_a_host_that_is_not_there",
 )
