@@ -83,13 +83,14 @@ class Task:
 
     def knows(self, vm_id: int) -> bool:
         """False for a host that was asked for after the run had begun."""
-        if self.next_vm_id is None or vm_id < self.next_vm_id:
-            return True
-        return any(int(item["id"]) == vm_id for item in self.wanted or ())
+        return self.next_vm_id is None or vm_id < self.next_vm_id or self._wants(vm_id)
 
     def keeps(self, vm_id: int) -> bool:
         """False for a host that is there and shall go in this run."""
-        return self.wanted is None or any(int(item["id"]) == vm_id for item in self.wanted)
+        return self.wanted is None or self._wants(vm_id)
+
+    def _wants(self, vm_id: int) -> bool:
+        return any(int(item["id"]) == vm_id for item in self.wanted or ())
 
     def variables(self, template: str) -> dict[str, Any]:
         """Return the extra variables of the playbook; `template` is the file of the template."""

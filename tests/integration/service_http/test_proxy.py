@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -157,7 +159,15 @@ def test_what_a_client_says_of_its_address_does_not_count(proxy: Proxy) -> None:
 
 
 def test_figures_are_for_the_monitoring_only(proxy: Proxy) -> None:
-    """From this machine they are given; the rule is in the sample, and nginx has read it."""
+    """To 127.0.0.1 they are given, to 127.0.0.2 they are not: for the proxy that is another machine."""
     assert proxy.get("/metrics").status_code == 200
+    context = ssl.create_default_context(cafile=str(proxy.certificate))
+    for path, status in (("/metrics", 403), ("/readyz", 403), ("/version", 200)):
+        link = http.client.HTTPSConnection(
+            "127.0.0.1", proxy.port, timeout=60, source_address=("127.0.0.2", 0), context=context
+        )
+        link.request("GET", path)
+        assert link.getresponse().status == status, path
+        link.close()
     text = (ROOT / "deploy" / "nginx" / "continuum.conf").read_text()
     assert "deny all;" in text[text.index("(metrics|readyz)") :]
