@@ -60,14 +60,12 @@ class Removal:
 
     def everything(self, seen: Seen) -> dict[str, str]:
         """Remove all; return the reasons by the id of what could not be removed."""
-        self._servers(seen.of(kinds.SERVERS))
-        self._each(kinds.FLOATING_IPS, seen.of(kinds.FLOATING_IPS), partial(release, self._cloud))
+        # Kinds of one step do not hold each other; a server holds no floating IP and no router.
+        self._cloud.all_of([partial(self._servers, seen.of(kinds.SERVERS)), partial(self._way_out, seen)])
         self._stuck = frozenset(self._reasons)
         volumes = [partial(self._volumes, lambda item: True)] if seen.of(kinds.VOLUMES) else []
-        # Kinds of one step do not hold each other.
         self._cloud.all_of(
             [
-                partial(self._each, kinds.ROUTERS, seen.of(kinds.ROUTERS), partial(self._router, seen)),
                 partial(self._kinds, seen, kinds.PORTS),
                 partial(self._kinds, seen, kinds.SERVER_GROUPS, kinds.KEYS),
                 *volumes,
@@ -78,6 +76,13 @@ class Removal:
             [partial(self._kinds, seen, kinds.SUBNETS, kinds.NETS), partial(self._kinds, seen, kinds.GROUPS)]
         )
         return self._reasons
+
+    def _way_out(self, seen: Seen) -> None:
+        """Remove the floating IPs, then the routers that they need."""
+        addresses = seen.of(kinds.FLOATING_IPS)
+        self._each(kinds.FLOATING_IPS, addresses, partial(release, self._cloud), frozenset())
+        stuck = frozenset(item["id"] for item in addresses if item["id"] in self._reasons)
+        self._each(kinds.ROUTERS, seen.of(kinds.ROUTERS), partial(self._router, seen), stuck)
 
     def _kinds(self, seen: Seen, *wanted: Kind) -> None:
         """Remove all of some kinds, one kind after the other."""
@@ -92,6 +97,7 @@ class Removal:
         left = seen.without(hosts)
         ids, numbers = {host.cloud_id for host in hosts}, {str(host.id) for host in hosts}
         self._servers([item for item in seen.of(kinds.SERVERS) if item["id"] in ids])
+        self._stuck = frozenset(self._reasons)
         for kind, action in ((kinds.FLOATING_IPS, partial(release, self._cloud)), (kinds.PORTS, None)):
             kept = {item["id"] for item in left.of(kind)}
             self._each(kind, [item for item in seen.of(kind) if item["id"] not in kept], action)
@@ -112,7 +118,6 @@ class Removal:
             wait_until_gone(self._cloud, self._infrastructure, ids, self._timeout, renamed)
         except HostsError as error:
             self._reasons.update(dict.fromkeys(ids, str(error)))
-        self._stuck = frozenset(self._reasons)
 
     def _volumes(self, wanted: Callable[[Resource], bool]) -> None:
         """Volumes that go with their servers take a while; the others are deleted once nothing holds them."""

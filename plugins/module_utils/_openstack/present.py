@@ -168,18 +168,26 @@ class Convergence:
         self._outcome.deleted = [host.name for host in self._doomed]
 
     def _prepare(self) -> tuple[dict[int, list[Resource]], dict[int, list[Disk]]]:
-        """What new hosts need, at the same time: their ports and volumes by their numbers, and a way out."""
+        """What new hosts need, at the same time: their ports and volumes by their numbers, and a way out.
+
+        A site often has no floating IP left, and those need the router: then that comes before any host, else beside.
+        """
         ports: dict[int, list[Resource]] = {}
         volumes: dict[int, list[Disk]] = {}
         slots = () if self._request.check else self._plan.create
         self._cloud.all_of(
             [
-                self._networks.route,
+                *([self._networks.route] if self._route_first else []),
                 lambda: ports.update(self._ports.make(slots)),
                 lambda: volumes.update(self._disks.make(slots, self._roots, self._images)),
             ]
         )
         return ports, volumes
+
+    @property
+    def _route_first(self) -> bool:
+        """Whether a host shall have a floating IP."""
+        return any(map(self._layout.wants_floating_ip, self._request.groups))
 
     def _planned(self, recipes: Mapping[int, Recipe], ports: Mapping[int, list[Resource]]) -> list[Host]:
         """The new hosts as they will be."""
@@ -197,14 +205,22 @@ class Convergence:
         volumes: Mapping[int, Sequence[Disk]],
     ) -> list[Host]:
         """The new hosts, several at a time; in check mode as they will be."""
-        if not planned or self._request.check:
-            return list(planned)
-        slots = self._plan.create
-        say(f"creating hosts: {len(slots)}")
+        slots = () if self._request.check else self._plan.create
+        if slots:
+            say(f"creating hosts: {len(slots)}")
         launcher = Launcher(self._cloud, self._request, self._layout, self._key.name, self._key.mark)
-        ids = self._cloud.each(
-            lambda slot: launcher.launch(slot, recipes[slot.id], ports[slot.id], volumes[slot.id]), slots
-        )
+        ids: list[str] = []
+
+        def launch() -> None:
+            ids.extend(
+                self._cloud.each(
+                    lambda slot: launcher.launch(slot, recipes[slot.id], ports[slot.id], volumes[slot.id]), slots
+                )
+            )
+
+        self._cloud.all_of([launch, *([] if self._route_first else [self._networks.route])])
+        if not slots:
+            return list(planned)
         self._firewall.remember(max(slot.id for slot in slots))
         return [replace(host, cloud_id=number) for host, number in zip(planned, ids, strict=True)]
 

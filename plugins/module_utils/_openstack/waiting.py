@@ -24,7 +24,7 @@ _FIRST = 0.5
 _EACH = 0.05
 _LONGEST_FIRST = 3.0
 _POLL = 0.8
-_SLOWER = 1.3
+_SHARE = 0.1
 _LONGEST_POLL = 4.0
 
 
@@ -62,14 +62,15 @@ def wait_for_status(
                 "run again to wait longer.",
             )
         cloud.sleep(pause)
-        pause = next_pause(pause, elapsed, len(ids) - len(late), len(late))
+        pause = next_pause(elapsed)
 
 
-def next_pause(pause: float, elapsed: float, ready: int, late: int) -> float:
-    """Return how long to wait before the next look, in bounds: half as long as the late ones will take if they go on as
-    those did that are ready."""
-    wanted = elapsed * late / ready / 2 if ready else pause * _SLOWER
-    return min(_LONGEST_POLL, max(_POLL, wanted))
+def next_pause(elapsed: float) -> float:
+    """Return how long to wait before the next look: a share of the time that has passed, in bounds.
+
+    So a look comes late by at most that share, and a long wait needs few.
+    """
+    return min(_LONGEST_POLL, max(_POLL, elapsed * _SHARE))
 
 
 def _late(there: dict[str, Resource], ids: Sequence[str], wanted: Collection[str]) -> list[Resource]:
@@ -101,7 +102,7 @@ def wait_until_gone(
                 "run again to wait longer.",
             )
         cloud.sleep(pause)
-        pause = next_pause(pause, elapsed, len(ids) - len(left), len(left))
+        pause = next_pause(elapsed)
 
 
 def why_failed(server: Resource) -> tuple[str, str]:

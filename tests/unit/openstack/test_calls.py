@@ -54,12 +54,27 @@ def test_what_does_not_depend_on_each_other_is_done_at_the_same_time(calls: tupl
     assert World(Meeting(*calls)).deploy().created
 
 
-def test_kinds_that_do_not_hold_each_other_are_removed_at_the_same_time() -> None:
+def test_without_floating_addresses_nothing_waits_for_the_router() -> None:
+    assert World(Meeting("POST /routers", "POST /servers")).deploy(floating_ips="never").created
+
+
+def test_a_site_without_free_floating_addresses_makes_no_host() -> None:
+    world = World()
+    full = {"NeutronError": {"message": "No more IP addresses available on network public."}}
+    world.site.hook = lambda call, body: Answer(409, full) if call == "POST /floatingips" else None
+    with pytest.raises(HostsError, match="No more IP addresses"):
+        world.deploy()
+    assert not world.site.things["servers"]
+
+
+@pytest.mark.parametrize("kinds", [("ports", "keys"), ("servers", "floatingips"), ("servers", "routers")])
+def test_kinds_that_do_not_hold_each_other_are_removed_at_the_same_time(kinds: tuple[str, str]) -> None:
     world = World()
     world.deploy()
     port = next(number for number, item in world.site.things["ports"].items() if item["name"].startswith("im-t.port"))
-    keys, (router,) = "DELETE /os-keypairs/im-t", world.site.mine()["routers"]
-    meeting = Meeting(f"DELETE /ports/{port}", f"DELETE /routers/{router}", keys)
+    mine = {kind: f"/{kind}/{next(iter(items))}" for kind, items in world.site.mine().items()}
+    paths = {**mine, "ports": f"/ports/{port}", "keys": "/os-keypairs/im-t"}
+    meeting = Meeting(*(f"DELETE {paths[kind]}" for kind in kinds))
     meeting.things = world.site.things
     assert len(World(meeting).destroy().deleted) == 3
     assert not meeting.mine()
@@ -183,8 +198,7 @@ def test_sites_that_do_not_know_a_query_are_asked_for_all() -> None:
     assert Cloud(site, 0).mine(SERVERS, "t") == []
 
 
-def test_looks_come_as_the_hosts_do() -> None:
-    assert next_pause(0.8, 10, 0, 10) == pytest.approx(1.04)
-    assert next_pause(0.8, 4, 4, 6) == 3
-    assert next_pause(0.8, 10, 9, 1) == 0.8
-    assert next_pause(4, 100, 0, 10) == 4
+def test_looks_are_late_by_a_share_of_the_wait() -> None:
+    assert next_pause(2) == 0.8
+    assert next_pause(20) == 2
+    assert next_pause(100) == 4
