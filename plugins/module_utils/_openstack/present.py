@@ -204,25 +204,29 @@ class Convergence:
         ports: Mapping[int, Sequence[Resource]],
         volumes: Mapping[int, Sequence[Disk]],
     ) -> list[Host]:
-        """The new hosts, several at a time; in check mode as they will be."""
-        slots = () if self._request.check else self._plan.create
-        if slots:
-            say(f"creating hosts: {len(slots)}")
+        """The new hosts, and beside them a way out unless there is one; in check mode as they will be."""
+        ids: dict[int, str] = {}
+        launch = partial(self._launch, recipes, ports, volumes, ids)
+        work = [] if self._request.check or not planned else [launch]
+        self._cloud.all_of([*work, *([] if self._route_first else [self._networks.route])])
+        return [replace(host, cloud_id=ids.get(host.id, host.cloud_id)) for host in planned]
+
+    def _launch(
+        self,
+        recipes: Mapping[int, Recipe],
+        ports: Mapping[int, Sequence[Resource]],
+        volumes: Mapping[int, Sequence[Disk]],
+        ids: dict[int, str],
+    ) -> None:
+        """Make the new hosts, several at a time; fill in their ids of nova by their numbers."""
+        slots = self._plan.create
+        say(f"creating hosts: {len(slots)}")
         launcher = Launcher(self._cloud, self._request, self._layout, self._key.name, self._key.mark)
-        ids: list[str] = []
-
-        def launch() -> None:
-            ids.extend(
-                self._cloud.each(
-                    lambda slot: launcher.launch(slot, recipes[slot.id], ports[slot.id], volumes[slot.id]), slots
-                )
-            )
-
-        self._cloud.all_of([launch, *([] if self._route_first else [self._networks.route])])
-        if not slots:
-            return list(planned)
+        made = self._cloud.each(
+            lambda slot: launcher.launch(slot, recipes[slot.id], ports[slot.id], volumes[slot.id]), slots
+        )
         self._firewall.remember(max(slot.id for slot in slots))
-        return [replace(host, cloud_id=number) for host, number in zip(planned, ids, strict=True)]
+        ids.update((slot.id, number) for slot, number in zip(slots, made, strict=True))
 
     def _wake(self) -> list[str]:
         """Resize and start hosts that stay; return the ids of those that start."""
