@@ -18,7 +18,10 @@ from .kinds import IMAGE, USER, Resource
 GIB = 1024**3
 # ost://host/id and egi://site/image?vo, or the name or id alone.
 _NAMED = re.compile(r"(?:(?P<scheme>ost|egi)://(?P<host>[^/?]+)/)?(?P<image>[^?]+)(?:\?(?P<vo>.*))?")
-_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "i386": "i686"}
+_ARCHITECTURES = {"amd64": "x86_64", "x86-64": "x86_64", "arm64": "aarch64", "i386": "i686"}
+# Where a template asks for no architecture, and there are images of several.
+_USUAL_ARCHITECTURE = "x86_64"
+_IN_NAMES = re.compile(r"(?<![a-z0-9])(amd64|x86[_-]64|arm64|aarch64|ppc64le|s390x|riscv64|i[36]86)(?![a-z0-9])")
 _OTHER_NAMES = {"rhel": "redhat", "rockylinux": "rocky", "alma": "almalinux", "rocky linux": "rocky"}
 # Who logs in, as the makers of the images chose; and the version that is taken when the template names none.
 _USERS = {
@@ -84,13 +87,8 @@ def _best(cloud: Cloud, group: Group, user: str, there: Sequence[Resource]) -> I
     word = _OTHER_NAMES.get(word, word)
     version = group.version or _PREFERRED.get(word, "")
     asked = " ".join(part for part in (word, version, group.architecture) if part)
-    usable = [item for item in there if _fits_architecture(item, group.architecture) and not _is_of_ours(item)]
-    found = [item for item in usable if _has_properties(item, word, version)]
-    how = "its properties"
-    if not found:
-        found, how = [item for item in usable if _name_says(item, word, version)], "its name"
-    if not found and not group.version and version:
-        found, how = [item for item in usable if _has_properties(item, word, "") or _name_says(item, word, "")], "both"
+    usable = [item for item in there if not _is_of_ours(item)]
+    found, how = _search(usable, word, version, group)
     if not found:
         raise HostsError(
             f"There is no image of {asked} on {cloud.name} (group {group.node}).",
@@ -99,6 +97,18 @@ def _best(cloud: Cloud, group: Group, user: str, there: Sequence[Resource]) -> I
     best = max(found, key=lambda item: (_version(item), _age(item)))
     said = f"image {best['name']} ({best['id']}): the newest of {len(found)} of {asked}, by {how}"
     return _image(best, user, said)
+
+
+def _search(usable: Sequence[Resource], word: str, version: str, group: Group) -> tuple[list[Resource], str]:
+    """The images of a distribution, and how they were found; of any architecture when none is asked for nor usual."""
+    for wanted in [group.architecture] if group.architecture else [_USUAL_ARCHITECTURE, ""]:
+        some = [item for item in usable if _fits_architecture(item, wanted)]
+        for some_version in dict.fromkeys([version, group.version]):
+            if found := [item for item in some if _has_properties(item, word, some_version)]:
+                return found, "its properties"
+            if found := [item for item in some if _name_says(item, word, some_version)]:
+                return found, "its name"
+    return [], ""
 
 
 def _image(item: Resource, user: str, why: str) -> Image:
@@ -139,7 +149,9 @@ def _is_of_ours(item: Resource) -> bool:
 
 
 def _fits_architecture(item: Resource, wanted: str) -> bool:
-    has = architecture(str(item.get("architecture") or ""))
+    """Whether an image is of an architecture, by its property or its name; one that says nothing is of any."""
+    named = _IN_NAMES.search(str(item.get("name") or "").lower())
+    has = architecture(str(item.get("architecture") or (named[1] if named else "")))
     return not wanted or not has or has == architecture(wanted)
 
 

@@ -59,9 +59,11 @@ def cloud() -> Cloud:
 THERE = [
     image("debian-12", os_distro="debian", os_version="12", architecture="x86_64", os_admin_user="deb"),
     image("debian-11", os_distro="debian", os_version="11", architecture="x86_64"),
-    image("Debian ARM", os_distro="debian", os_version="12", architecture="aarch64"),
+    image("Debian ARM", os_distro="debian", os_version="12", architecture="aarch64", created_at="2026-02-01"),
     image("ubuntu-jammy-server"),
     image("Ubuntu 24.04 LTS"),
+    image("Ubuntu 24.04 LTS (arm64)", created_at="2026-02-01"),
+    image("openSUSE 15 aarch64"),
     image("Image for EGI Rocky 9", **{"eu.egi.ad": "https://appdb.egi.eu/store/vo/image/0815/"}),
     image("kept", os_distro="debian", os_version="12", im_source="t-wn-1", im_user="me"),
 ]
@@ -75,6 +77,8 @@ THERE = [
         ({"distribution": "debian", "architecture": "arm64"}, "Debian ARM", "debian"),
         ({"distribution": "ubuntu", "version": "22.04"}, "ubuntu-jammy-server", "ubuntu"),
         ({"distribution": "ubuntu"}, "Ubuntu 24.04 LTS", "ubuntu"),
+        ({"distribution": "ubuntu", "architecture": "aarch64"}, "Ubuntu 24.04 LTS (arm64)", "ubuntu"),
+        ({"distribution": "opensuse"}, "openSUSE 15 aarch64", "opensuse"),
         ({"distribution": "rockylinux", "version": "9"}, "Image for EGI Rocky 9", "rocky"),
         ({"image": "ost://keystone.example.org/id-debian-11"}, "debian-11", "debian"),
         ({"image": "egi://SITE/0815?vo.example.eu"}, "Image for EGI Rocky 9", "rocky"),
