@@ -11,7 +11,7 @@ from typing import Any
 
 from .._hosts.model import Host, HostsError
 from .._hosts.progress import Counter
-from .._hosts.wait import wait_for_doors
+from .._hosts.wait import next_pause, wait_for_doors
 from .._hosts.ways import door_of, with_jumps
 from . import kinds
 from .cloud import Cloud
@@ -20,8 +20,6 @@ from .request import Request
 from .seen import read_hosts
 
 __all__ = ["observed_again", "wait_for_hosts", "wait_for_state", "with_jumps"]
-_POLL = 1.0
-_LONGEST_POLL = 5.0
 
 
 def wait_for_state(cloud: Cloud, infrastructure: str, ids: Sequence[str], state: str, timeout: float) -> None:
@@ -29,8 +27,7 @@ def wait_for_state(cloud: Cloud, infrastructure: str, ids: Sequence[str], state:
 
     They are found by the tag: one call whatever their number, and one that EC2 does not show yet is no error.
     """
-    end = time.monotonic() + timeout
-    pause = _POLL
+    begin = time.monotonic()
     while True:
         filters = [{"Name": f"tag:{kinds.INFRASTRUCTURE}", "Values": [infrastructure]}]
         found = cloud.listed("describe_instances", "Reservations", Filters=filters)
@@ -45,14 +42,14 @@ def wait_for_state(cloud: Cloud, infrastructure: str, ids: Sequence[str], state:
             raise HostsError(
                 f"EC2 ended the host {_name(ended[0])}: {_reason(ended[0])}.", "run again to make another one."
             )
-        if time.monotonic() > end:
+        elapsed = time.monotonic() - begin
+        if elapsed > timeout:
             late = there.get(waiting[0], {"InstanceId": waiting[0], "State": {"Name": "gone"}})
             raise HostsError(
                 f"{len(waiting)} hosts are not {state} after {timeout:.0f} s, e.g. {_name(late)} is {_state(late)}.",
                 "run again to wait longer.",
             )
-        cloud.sleep(pause)
-        pause = min(_LONGEST_POLL, pause * 1.3)
+        cloud.sleep(next_pause(elapsed))
 
 
 def wait_for_hosts(request: Request, hosts: Sequence[Host], new: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the continuum.im authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting until hosts answer by SSH, directly or through another host."""
+"""How often a cloud is asked how its hosts are; waiting until they answer by SSH, directly or through another host."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ from pathlib import Path
 
 _WORKERS = 64
 _PAUSE = 0.1
+_SHORTEST_POLL = 0.8
+_LONGEST_POLL = 4.0
+_SHARE = 0.1
+
+
+def next_pause(elapsed: float) -> float:
+    """Return how long to wait before the next look at a cloud, in seconds: a share of the time that has passed.
+
+    So a look comes late by at most that share, and a long wait needs few.
+    """
+    return min(_LONGEST_POLL, max(_SHORTEST_POLL, elapsed * _SHARE))
 
 
 @dataclass(frozen=True)

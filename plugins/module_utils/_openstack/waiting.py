@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .._hosts.model import Host, HostsError
 from .._hosts.progress import Counter
-from .._hosts.wait import wait_for_doors
+from .._hosts.wait import next_pause, wait_for_doors
 from .._hosts.ways import door_of
 from . import kinds
 from .cloud import Cloud
@@ -23,9 +23,6 @@ from .seen import observe
 _FIRST = 0.5
 _EACH = 0.05
 _LONGEST_FIRST = 3.0
-_POLL = 0.8
-_SHARE = 0.1
-_LONGEST_POLL = 4.0
 
 
 def servers(cloud: Cloud, infrastructure: str, renamed: bool = False) -> dict[str, Resource]:
@@ -43,7 +40,7 @@ def wait_for_status(
     `fresh` is how many of them were made just now. Returns all servers of the infrastructure. Raises HostsError naming
     one that fails, or does not get there.
     """
-    begin, pause, renamed = time.monotonic(), _POLL, False
+    begin, renamed = time.monotonic(), False
     if fresh:
         cloud.sleep(min(_LONGEST_FIRST, _FIRST + _EACH * fresh))
     while True:
@@ -61,16 +58,7 @@ def wait_for_status(
                 f"e.g. {late[0]['name']} is {late[0]['status']}.",
                 "run again to wait longer.",
             )
-        cloud.sleep(pause)
-        pause = next_pause(elapsed)
-
-
-def next_pause(elapsed: float) -> float:
-    """Return how long to wait before the next look: a share of the time that has passed, in bounds.
-
-    So a look comes late by at most that share, and a long wait needs few.
-    """
-    return min(_LONGEST_POLL, max(_POLL, elapsed * _SHARE))
+        cloud.sleep(next_pause(elapsed))
 
 
 def _late(there: dict[str, Resource], ids: Sequence[str], wanted: Collection[str]) -> list[Resource]:
@@ -89,7 +77,7 @@ def wait_until_gone(
     cloud: Cloud, infrastructure: str, ids: Sequence[str], timeout: float, renamed: bool = False
 ) -> None:
     """Wait until servers are gone; raises HostsError naming one that stays."""
-    begin, pause = time.monotonic(), _POLL
+    begin = time.monotonic()
     while True:
         there = servers(cloud, infrastructure, renamed)
         left = [there[number] for number in ids if number in there and there[number]["status"] != "DELETED"]
@@ -101,8 +89,7 @@ def wait_until_gone(
                 f"{len(left)} hosts are not gone after {timeout:.0f} s, e.g. {left[0]['name']} is {left[0]['status']}.",
                 "run again to wait longer.",
             )
-        cloud.sleep(pause)
-        pause = next_pause(elapsed)
+        cloud.sleep(next_pause(elapsed))
 
 
 def why_failed(server: Resource) -> tuple[str, str]:

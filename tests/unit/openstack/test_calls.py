@@ -16,7 +16,6 @@ from ansible_collections.continuum.im.plugins.module_utils._openstack import lif
 from ansible_collections.continuum.im.plugins.module_utils._openstack.cloud import Cloud
 from ansible_collections.continuum.im.plugins.module_utils._openstack.kinds import SERVERS, VOLUMES
 from ansible_collections.continuum.im.plugins.module_utils._openstack.site import Answer
-from ansible_collections.continuum.im.plugins.module_utils._openstack.waiting import next_pause
 
 from .fake import FakeSite
 from .test_converge import WORKERS, World
@@ -196,9 +195,3 @@ def test_sites_that_do_not_know_a_query_are_asked_for_all() -> None:
     assert [item["id"] for item in Cloud(site, 0).mine(VOLUMES, "t")] == ["v1"]
     assert site.calls == ["GET /volumes/detail"] * 3
     assert Cloud(site, 0).mine(SERVERS, "t") == []
-
-
-def test_looks_are_late_by_a_share_of_the_wait() -> None:
-    assert next_pause(2) == 0.8
-    assert next_pause(20) == 2
-    assert next_pause(100) == 4
