@@ -259,6 +259,11 @@ class Convergence:
         others = [port for port in self._seen.all(kinds.PORTS) if str(port.get("device_id") or "") not in hosts]
         used = {number for port in others for number in port.get("security_groups") or []}
         self._firewall.tidy(used)
+        for kind in (kinds.ROUTERS, kinds.NETS, kinds.SERVER_GROUPS):
+            for part, items in self._seen.spares(kind).items():
+                for item in items:
+                    delete = partial(self._cloud.delete, kind, str(item["id"]))
+                    self._changes.remove(f"second {kind.name} {part}", delete)
 
     def _settle(self, new: Sequence[Host], woken: Sequence[str]) -> tuple[list[Host], list[Host]]:
         """Wait until all wanted hosts run and answer; return them as they are then."""

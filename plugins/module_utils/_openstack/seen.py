@@ -45,15 +45,33 @@ class Seen:
         return [item for item in self.all(kind) if is_ours(kind, item, self.infrastructure)]
 
     def parts(self, kind: Kind) -> dict[str, list[Resource]]:
-        """Return what the infrastructure has of a kind by part; more than one of a part after two lost answers."""
+        """Return what the infrastructure has of a kind by part, what is complete and in use first.
+
+        There is more than one of a part after two lost answers, or when a killed run had asked for it just before.
+        """
         found: dict[str, list[Resource]] = {}
-        for item in sorted(self.of(kind), key=lambda resource: str(resource["id"])):
+        for item in sorted(self.of(kind), key=self._rank):
             found.setdefault(part_of(self.infrastructure, item), []).append(item)
         return found
 
     def part(self, kind: Kind, part: str) -> Resource | None:
         """Return a part of the infrastructure, the first of twins, None when it is not there."""
         return next(iter(self.parts(kind).get(part, [])), None)
+
+    def spares(self, kind: Kind) -> dict[str, list[Resource]]:
+        """Return what there is twice of a kind, by part: those that nothing uses."""
+        used = {port.get(word) for port in self.all(kinds.PORTS) for word in ("device_id", "network_id")}
+        used |= {subnet.get("network_id") for subnet in self.all(kinds.SUBNETS)}
+
+        def is_free(item: Resource) -> bool:
+            return item["id"] not in used and not item.get("members")
+
+        return {part: list(filter(is_free, items[1:])) for part, items in self.parts(kind).items()}
+
+    def _rank(self, item: Resource) -> tuple[bool, bool, str, str]:
+        """The order of twins: kinds with tags get ours once they are made, server groups have members."""
+        unmarked = kinds.mark(self.infrastructure) not in (item.get("tags") or [])
+        return unmarked, not item.get("members"), str(item.get("created_at") or ""), str(item["id"])
 
     @property
     def hosts(self) -> list[Host]:

@@ -64,6 +64,9 @@ def deploy_killed_after(world: World, after: int) -> None:
     done = world.deploy()
     assert sorted(item["node"] for item in done.instances) == ["front", "wn", "wn"]
     assert len(world.servers()) == 3
+    # What the killed run had asked for may come after the look of the next one: the one after that finds it.
+    if world.twins():
+        assert world.deploy().changed
     assert not world.twins()
     assert not world.deploy().changed
     world.destroy()

@@ -176,7 +176,11 @@ class FakeSite:
         if kind == "volumes":
             extra = {"status": "available", "attachments": []}
         if kind == "servers":
-            return self._server(fields)
+            server = self._server(fields)
+            group = (body.get("os:scheduler_hints") or {}).get("group")
+            if group:
+                self.things["os-server-groups"][group].setdefault("members", []).append(server["id"])
+            return server
         return self.add(kind, **{**fields, **extra})
 
     def _fixed_ips(self, fields: dict[str, Any]) -> list[dict[str, str]]:

@@ -140,3 +140,22 @@ def test_every_fault_at_every_call_while_shrinking_and_growing(kind: str) -> Non
             assert not world.deploy(groups=groups).changed
             world.destroy()
             assert not world.site.mine(), nth
+
+
+@pytest.mark.parametrize("kind", ["networks", "routers", "security-groups", "os-server-groups"])
+def test_what_a_killed_run_had_asked_for_comes_late_and_goes(kind: str) -> None:
+    """The next run looks before it is there, and makes another one, which is in use when the one after that looks."""
+    world = World()
+    deploy(world)
+    there = world.site.things[kind]
+    used = dict(there)
+    first = next(item for item in used.values() if item["name"].startswith("im-t."))
+    late = {"id": "0", "tags": [], "members": [], "security_group_rules": []}
+    there["0"] = {**first, **late}
+    planned, done = world.deploy(groups=GROUPS, check=True), deploy(world)
+    assert done.changed
+    assert sorted(planned.before) == sorted(done.before)
+    assert there == used
+    assert not deploy(world).changed
+    assert len(world.deploy(groups=(FRONT, replace(GROUPS[1], count=4))).instances) == 5
+    assert there == used
