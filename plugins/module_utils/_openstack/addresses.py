@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from .._hosts.model import Host
+from .._hosts.model import Host, HostsError
 from . import kinds
 from .cloud import Cloud
 from .kinds import FLOATING_IPS, NETWORK, Resource, mark, tags_of
@@ -66,6 +66,11 @@ class FloatingIps:
         return None
 
     def _give(self, host: Host, free: Resource | None) -> None:
+        if not host.facts["port_ids"]:
+            raise HostsError(
+                f"The host {host.name} has no port at any network.",
+                f"openstack server delete {host.cloud_id}; then run again: another one takes its place.",
+            )
         port = str(host.facts["port_ids"][0])
         body = {"port_id": port, "description": mark(self._request.infrastructure)}
         if free is None:

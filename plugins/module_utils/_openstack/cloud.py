@@ -96,6 +96,13 @@ class Cloud:
         """Delete something; what is not there is fine. Raises HostsError."""
         self.remove(kind.service, "DELETE", f"{kind.path}/{number}")
 
+    def spare(self, kind: Kind, number: str) -> None:
+        """Delete something that nothing needs; what somebody took meanwhile stays (neutron says 409, cinder 400).
+
+        That is a host of a run that was killed, which came after our look: the next run finds both. Raises HostsError.
+        """
+        self.remove(kind.service, "DELETE", f"{kind.path}/{number}", gone=(400, 404, 409))
+
     def remove(self, service: str, method: str, path: str, body: Any = None, gone: Iterable[int] = (404,)) -> None:
         """Make a call that takes something away; the statuses `gone` say that it is not there. Raises HostsError."""
         try:

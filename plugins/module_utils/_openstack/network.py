@@ -19,6 +19,8 @@ from .layout import Interface, Layout
 from .seen import Seen
 
 PLANNED = "(planned)"
+# A run that was killed had asked for it, and it came after our look.
+_CAME_LATE = ("overlaps with another subnet",)
 
 
 class Builder:
@@ -51,7 +53,7 @@ class Builder:
             found = self.cloud.listed(NETWORK, kind.path, kind.key, name=name)
             return next((item for item in found if kinds.is_ours(kind, item, self.seen.infrastructure)), None)
 
-        return self.cloud.create(kind, {kind.one: full}, look)
+        return self.cloud.create(kind, {kind.one: full}, look, known=_CAME_LATE)
 
 
 class Networks:

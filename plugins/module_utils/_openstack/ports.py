@@ -71,7 +71,7 @@ class Ports:
             number = int(words[1]) if len(words) > 2 and words[1].isdigit() else -1
             for place, item in enumerate(items):
                 if not item.get("device_id") and (number not in wanted or place):
-                    delete = partial(self._builder.cloud.delete, PORTS, str(item["id"]))
+                    delete = partial(self._builder.cloud.spare, PORTS, str(item["id"]))
                     self._builder.changes.remove(f"port {part}", delete)
 
     def _bodies(self, slot: Slot) -> dict[str, dict[str, Any]]:

@@ -262,7 +262,7 @@ class Convergence:
         for kind in (kinds.ROUTERS, kinds.NETS, kinds.SERVER_GROUPS):
             for part, items in self._seen.spares(kind).items():
                 for item in items:
-                    delete = partial(self._cloud.delete, kind, str(item["id"]))
+                    delete = partial(self._cloud.spare, kind, str(item["id"]))
                     self._changes.remove(f"second {kind.name} {part}", delete)
 
     def _settle(self, new: Sequence[Host], woken: Sequence[str]) -> tuple[list[Host], list[Host]]:
@@ -276,6 +276,8 @@ class Convergence:
         changed = booted or self._lanes.changed
         found = observed_again(self._cloud, self._request.infrastructure, there) if changed else list(self._plan.keep)
         wanted = {host.cloud_id for host in (*self._plan.keep, *new)}
+        known = {host.cloud_id for host in (*self._all.hosts, *new)}
+        self._outcome.warnings += [_came_late(host) for host in found if host.cloud_id not in known]
         hosts = with_jumps([replace(host, state=RUNNING) for host in found if host.cloud_id in wanted])
         fresh = {host.cloud_id for host in new}
         restarted = {host.name for host in hosts if host.cloud_id in fresh or host.cloud_id in booted}
@@ -305,6 +307,10 @@ class Convergence:
     @staticmethod
     def _line(host: Host, state: str) -> str:
         return f"host {host.name} ({host.node}): {state}"
+
+
+def _came_late(host: Host) -> str:
+    return f"The host {host.name} came meanwhile, from a run that was killed just before: run again, and it is removed."
 
 
 def _not_done(group: Group) -> list[str]:

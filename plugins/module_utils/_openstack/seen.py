@@ -69,9 +69,10 @@ class Seen:
         return {part: list(filter(is_free, items[1:])) for part, items in self.parts(kind).items()}
 
     def _rank(self, item: Resource) -> tuple[bool, bool, str, str]:
-        """The order of twins: kinds with tags get ours once they are made, server groups have members."""
+        """The order of twins: kinds with tags get ours once they are made; the others are in use or not."""
         unmarked = kinds.mark(self.infrastructure) not in (item.get("tags") or [])
-        return unmarked, not item.get("members"), str(item.get("created_at") or ""), str(item["id"])
+        used = any(item.get(word) for word in ("members", "device_id", "attachments"))
+        return unmarked, not used, str(item.get("created_at") or ""), str(item["id"])
 
     @property
     def hosts(self) -> list[Host]:
@@ -135,7 +136,7 @@ class Seen:
     def volumes_of(self, number: int) -> dict[str, Resource]:
         """Return the volumes that were made for a host, by their names in the template."""
         found: dict[str, Resource] = {}
-        for item in sorted(self.of(kinds.VOLUMES), key=lambda resource: str(resource["id"])):
+        for item in sorted(self.of(kinds.VOLUMES), key=self._rank):
             metadata = metadata_of(item)
             if metadata.get(kinds.INSTANCE) == str(number) and not str(item["status"]).startswith("delet"):
                 found.setdefault(metadata.get(kinds.VOLUME, ""), item)

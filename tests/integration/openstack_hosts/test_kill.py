@@ -6,10 +6,12 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.continuum.im.plugins.module_utils._hosts.model import HostsError
 from ansible_collections.continuum.im.plugins.module_utils._openstack.cloud import Cloud
 from ansible_collections.continuum.im.plugins.module_utils._openstack.site import Answer, Site
 
@@ -18,6 +20,8 @@ from .conftest import World, make_cloud
 pytestmark = pytest.mark.integration
 
 EVERY = 18
+# ansible-playbook takes as long to start. Meanwhile the services end what the killed run had asked for.
+START_SECONDS = 2.0
 
 
 class Deadly:
@@ -52,6 +56,7 @@ def killed(world: World, action: str, after: int) -> bool:
     process.start()
     process.join(180)
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    time.sleep(START_SECONDS)
     return process.exitcode != 0
 
 
@@ -63,10 +68,10 @@ def deploy_killed_after(world: World, after: int) -> None:
     assert killed(world, "deploy", after)
     done = world.deploy()
     assert sorted(item["node"] for item in done.instances) == ["front", "wn", "wn"]
-    assert len(world.servers()) == 3
     # What the killed run had asked for may come after the look of the next one: the one after that finds it.
-    if world.twins():
+    if done.warnings or world.twins() or len(world.servers()) != 3:
         assert world.deploy().changed
+    assert len(world.servers()) == 3
     assert not world.twins()
     assert not world.deploy().changed
     world.destroy()
@@ -92,8 +97,14 @@ def each_call(world: World, action: str, step: int) -> list[int]:
 @pytest.mark.parametrize("step", [1])
 @pytest.mark.parametrize(("action", "one"), [("deploy", deploy_killed_after), ("destroy", destroy_killed_after)])
 def test_killed_after_every_call(world: World, action: str, one: Callable[[World, int], None], step: int) -> None:
+    failed = []
     for after in each_call(world, action, step):
-        one(world, after)
+        try:
+            one(world, after)
+        except (AssertionError, HostsError) as error:
+            failed.append(f"{action} killed after {after} calls: {error}")
+            world.destroy()
+    assert not failed, "\n".join(failed)
 
 
 def test_killed_after_some_calls(world: World) -> None:

@@ -142,20 +142,75 @@ def test_every_fault_at_every_call_while_shrinking_and_growing(kind: str) -> Non
             assert not world.site.mine(), nth
 
 
-@pytest.mark.parametrize("kind", ["networks", "routers", "security-groups", "os-server-groups"])
+@pytest.mark.parametrize("kind", ["networks", "routers", "security-groups", "os-server-groups", "ports", "volumes"])
 def test_what_a_killed_run_had_asked_for_comes_late_and_goes(kind: str) -> None:
     """The next run looks before it is there, and makes another one, which is in use when the one after that looks."""
     world = World()
     deploy(world)
     there = world.site.things[kind]
     used = dict(there)
-    first = next(item for item in used.values() if item["name"].startswith("im-t."))
-    late = {"id": "0", "tags": [], "members": [], "security_group_rules": []}
-    there["0"] = {**first, **late}
+    first = next(item for item in used.values() if item["name"].startswith(("im-t.", "t-")))
+    late = {"members": [], "security_group_rules": [], "device_id": "", "attachments": [], "status": "available"}
+    there["0"] = {**first, **late, "id": "0", "tags": []}
     planned, done = world.deploy(groups=GROUPS, check=True), deploy(world)
     assert done.changed
     assert sorted(planned.before) == sorted(done.before)
     assert there == used
     assert not deploy(world).changed
     assert len(world.deploy(groups=(FRONT, replace(GROUPS[1], count=4))).instances) == 5
-    assert there == used
+    assert "0" not in there
+
+
+def test_a_subnet_that_a_killed_run_had_asked_for_is_taken_when_it_came_late() -> None:
+    world = World()
+    overlap = "Requested subnet with cidr: 10.0.0.0/20 for network: n overlaps with another subnet."
+
+    def late(call: str, body: Any) -> Answer | None:
+        if call != "POST /subnets" or world.site.things["subnets"]:
+            return None
+        world.site.add("subnets", **body["subnet"])
+        return Answer(400, {"NeutronError": {"type": "InvalidInput", "message": overlap}})
+
+    world.site.hook = late
+    assert len(deploy(world).instances) == 3
+    assert not deploy(world).changed
+
+
+def test_a_host_that_a_killed_run_had_asked_for_is_told_and_goes_with_the_next_run() -> None:
+    world = World()
+
+    def late(call: str, body: Any) -> Answer | None:
+        if call == "POST /servers" and not world.site.things["servers"]:
+            tags = {"im_infrastructure": "t", "im_node": "wn", "im_instance": "1"}
+            world.site.add("servers", name="t-wn-1", metadata=tags, status="ACTIVE", volumes=[], flavor={"id": "small"})
+        return None
+
+    world.site.hook = late
+    done = deploy(world)
+    assert len(done.instances) == 3
+    assert [text for text in done.warnings if "t-wn-1 came meanwhile" in text]
+    deploy(world)
+    assert len(world.site.things["servers"]) == 3
+    assert not deploy(world).changed
+
+
+def test_a_volume_that_a_host_took_meanwhile_stays() -> None:
+    world = World()
+    deploy(world)
+    tags = {"im_infrastructure": "t", "im_instance": "9", "im_volume": "data"}
+    world.site.add("volumes", id="free", name="t-wn-9-data", metadata=tags, status="available", attachments=[])
+    taken = Answer(400, {"badRequest": {"message": "Invalid volume: Volume status must be available."}})
+    world.site.hook = lambda call, body: taken if call == "DELETE /volumes/free" else None
+    assert len(deploy(world).instances) == 3
+
+
+def test_a_host_that_lost_its_port_is_named() -> None:
+    world = World()
+    deploy(world)
+    world.site.things["floatingips"].clear()
+    (front,) = [item for item in world.site.things["servers"].values() if item["name"] == "t-front-0"]
+    ports = world.site.things["ports"]
+    for number in [number for number, item in ports.items() if item.get("device_id") == front["id"]]:
+        del ports[number]
+    with pytest.raises(HostsError, match="The host t-front-0 has no port at any network"):
+        deploy(world)
