@@ -71,8 +71,13 @@ class Ports:
             number = int(words[1]) if len(words) > 2 and words[1].isdigit() else -1
             for place, item in enumerate(items):
                 if not item.get("device_id") and (number not in wanted or place):
-                    delete = partial(self._builder.cloud.spare, PORTS, str(item["id"]))
-                    self._builder.changes.remove(f"port {part}", delete)
+                    self._builder.changes.remove(f"port {part}", partial(self._drop, str(item["id"])))
+
+    def _drop(self, number: str) -> None:
+        """Remove a port unless a host of the killed run took it meanwhile: neutron would take it away from that."""
+        found = self._builder.cloud.listed(NETWORK, PORTS.path, PORTS.key, id=number)
+        if found and not found[0].get("device_id"):
+            self._builder.cloud.spare(PORTS, number)
 
     def _bodies(self, slot: Slot) -> dict[str, dict[str, Any]]:
         group = self._request.group(slot.node)

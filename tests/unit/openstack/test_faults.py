@@ -214,3 +214,21 @@ def test_a_host_that_lost_its_port_is_named() -> None:
         del ports[number]
     with pytest.raises(HostsError, match="The host t-front-0 has no port at any network"):
         deploy(world)
+
+
+def test_a_port_that_a_host_took_meanwhile_stays() -> None:
+    world = World()
+    deploy(world)
+    first = next(item for item in world.site.things["ports"].values() if item["name"] == "im-t.port-1-private")
+    world.site.things["ports"]["free"] = {**first, "id": "free", "name": "im-t.port-9-private", "device_id": ""}
+
+    def taken(call: str, body: Any) -> Answer | None:
+        looks.append(call)
+        if looks.count("GET /ports") == 2:
+            world.site.things["ports"]["free"]["device_id"] = "late"
+        return None
+
+    looks: list[str] = []
+    world.site.hook = taken
+    deploy(world)
+    assert "free" in world.site.things["ports"]
