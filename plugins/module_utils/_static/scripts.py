@@ -29,10 +29,12 @@ number() {{ sed -n 's/^ "id": \\(.*\\),$/\\1/p' "$file" 2>/dev/null; }}
 has_key() {{ [ -n "$1" ] && grep -qF -- "$1" "$keys" 2>/dev/null; }}
 drop_key() {{
     has_key "$1" || return 0
-    cp -p -- "$keys" "$keys.continuum" || return 1
-    grep -vF -- "$1" "$keys" >"$keys.continuum"
-    if [ -L "$keys" ]; then cat -- "$keys.continuum" >"$keys" && rm -f -- "$keys.continuum"
-    else mv -f -- "$keys.continuum" "$keys"; fi
+    # Hosts with one home for all of them do this at the same time: each has a file of its own.
+    rest=$(mktemp "$keys.continuum.XXXXXX") || return 1
+    cp -p -- "$keys" "$rest" || {{ rm -f -- "$rest"; return 1; }}
+    grep -vF -- "$1" "$keys" >"$rest"
+    if [ -L "$keys" ]; then cat -- "$rest" >"$keys" && rm -f -- "$rest"
+    else mv -f -- "$rest" "$keys"; fi
 }}
 """
 

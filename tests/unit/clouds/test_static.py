@@ -282,6 +282,29 @@ def test_no_text_of_users_reaches_the_shell_of_a_host(tmp_path: Path) -> None:
     assert not Path("/tmp/continuum-never").exists()
 
 
+def test_hosts_with_one_home_give_it_back_at_the_same_time(tmp_path: Path) -> None:
+    keys = tmp_path / ".ssh" / "authorized_keys"
+    keys.parent.mkdir()
+    owner = [f"ssh-ed25519 OWNER{number} owner" for number in range(200)]
+    text = scripts.release("slurm", None, "ssh-ed25519 AAAA", "ssh-ed25519 BBBB")
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    for _round in range(15):
+        keys.write_text("\n".join([*owner, "ssh-ed25519 AAAA ours", "ssh-ed25519 BBBB ours"]) + "\n")
+        going = [
+            subprocess.Popen(
+                ["sh", "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+            )
+            for _host in range(4)
+        ]
+        for process in going:
+            assert process.stdin is not None
+            process.stdin.write(text.encode())
+            process.stdin.flush()
+        assert [process.communicate()[0] for process in going] == [b"continuum-begin\ncontinuum-end\n"] * 4
+        assert keys.read_text().splitlines() == owner
+        assert list(keys.parent.iterdir()) == [keys]
+
+
 def test_a_script_that_arrives_in_part_does_nothing(tmp_path: Path) -> None:
     text = scripts.release("slurm", None, "ssh-ed25519 AAAA")
     for share in (0.3, 0.6, 0.9, 0.99):
