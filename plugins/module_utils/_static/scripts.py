@@ -27,12 +27,14 @@ as_root() {{ if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }}
 owner() {{ sed -n 's/^ "infrastructure": "\\(.*\\)",\\{{0,1\\}}$/\\1/p' "$file" 2>/dev/null; }}
 number() {{ sed -n 's/^ "id": \\(.*\\),$/\\1/p' "$file" 2>/dev/null; }}
 has_key() {{ [ -n "$1" ] && grep -qF -- "$1" "$keys" 2>/dev/null; }}
-drop_key() {{
-    has_key "$1" || return 0
-    # Hosts with one home for all of them do this at the same time: each has a file of its own.
+drop_keys() {{
+    set -- "${{1:-$2}}" "${{2:-$1}}"
+    has_key "$1" || has_key "$2" || return 0
+    # Hosts with one home for all do this at the same time: each has a file of its own, and leaves out both keys,
+    # so that none brings back what another one has removed.
     rest=$(mktemp "$keys.continuum.XXXXXX") || return 1
     cp -p -- "$keys" "$rest" || {{ rm -f -- "$rest"; return 1; }}
-    grep -vF -- "$1" "$keys" >"$rest"
+    grep -vF -e "$1" -e "$2" -- "$keys" >"$rest"
     if [ -L "$keys" ]; then cat -- "$rest" >"$keys" && rm -f -- "$rest"
     else mv -f -- "$rest" "$keys"; fi
 }}
@@ -65,7 +67,7 @@ main() {
     as_root rm -f "$new"
     echo "taken=$taken"
     if [ "$taken" = no ]; then echo "owner=$(owner)"; return 0; fi
-    drop_key "$old_blob"
+    drop_keys "$old_blob" ""
     if ! has_key "$blob"; then
         umask 077
         mkdir -p "$HOME/.ssh"
@@ -84,12 +86,8 @@ main() {
         as_root rm -f "$record" "$file" "$file.$infrastructure"
         if [ -e "$file" ]; then echo "left=mark $file"; fi
     fi
-    drop_key "$blob"
-    if has_key "$blob"; then echo "left=key in $keys"; fi
-    if [ -n "$other_blob" ]; then
-        drop_key "$other_blob"
-        if has_key "$other_blob"; then echo "left=key in $keys"; fi
-    fi
+    drop_keys "$blob" "$other_blob"
+    if has_key "$blob" || has_key "$other_blob"; then echo "left=key in $keys"; fi
     return 0
 }
 """
