@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from .clouds import CLOUDS, EARLY_PHASES, LATE_PHASES, REPOSITORY, CloudUnderTest, left_over, podman
+from .clouds import CLOUDS, LATE_PHASES, REPOSITORY, CloudUnderTest, left_over, podman
 
 __all__ = ["REPOSITORY", "Deployer", "left_over", "podman"]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
@@ -207,8 +207,9 @@ _REPEATS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For every day runs are killed in two phases, on slow clouds in none; the others are long tests.
+    """For every day runs are killed in one phase, on slow clouds in none; the others are long tests.
 
+    Kills while hosts are made are daily tests of the drivers, and of the destruction after a kill.
     On slow clouds so are images of hosts and what the drivers' own tests do every day as well: the end of what was
     killed, numbers that are used once, infrastructures side by side, hosts that restart or are not there.
     """
@@ -217,7 +218,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         chosen = CLOUDS.get(str(given.get("cloud")))
         if chosen is None:
             continue
-        daily = [] if chosen.slow else [EARLY_PHASES[1], LATE_PHASES[1]]
+        daily = [] if chosen.slow else [LATE_PHASES[1]]
         repeats = item.path.stem == "test_snapshot" or item.name.startswith(_REPEATS)
         killed = "phase" in given and given["phase"] not in daily
         if killed or (chosen.slow and repeats):
