@@ -33,8 +33,11 @@ drop_keys() {{
     # Hosts with one home for all do this at the same time: each has a file of its own, and leaves out both keys,
     # so that none brings back what another one has removed.
     rest=$(mktemp "$keys.continuum.XXXXXX") || return 1
-    cp -p -- "$keys" "$rest" || {{ rm -f -- "$rest"; return 1; }}
-    grep -vF -e "$1" -e "$2" -- "$keys" >"$rest"
+    trap 'rm -f -- "$rest"' EXIT
+    trap 'exit 1' HUP INT TERM PIPE
+    cp -p -- "$keys" "$rest" || return 1
+    # 1: no other key is there. 2: for one a disk that is full, and half of the owner's keys would be lost.
+    grep -vF -e "$1" -e "$2" -- "$keys" >"$rest" || [ $? = 1 ] || return 1
     if [ -L "$keys" ]; then cat -- "$rest" >"$keys" && rm -f -- "$rest"
     else mv -f -- "$rest" "$keys"; fi
 }}

@@ -305,6 +305,27 @@ def test_hosts_with_one_home_give_it_back_at_the_same_time(tmp_path: Path) -> No
         assert list(keys.parent.iterdir()) == [keys]
 
 
+def test_keys_of_the_owner_stay_when_there_is_no_room(tmp_path: Path) -> None:
+    keys = tmp_path / ".ssh" / "authorized_keys"
+    keys.parent.mkdir()
+    keys.write_text("ssh-ed25519 OWNER owner\nssh-ed25519 AAAA ours\n")
+    text = scripts.release("slurm", None, "ssh-ed25519 AAAA")
+    full = text.replace("grep -vF", "cut_short -vF").replace(
+        "main() {", "cut_short() { echo half; return 2; }\nmain() {"
+    )
+    done = subprocess.run(
+        ["sh", "-s"],
+        input=full,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "left=key in" in done.stdout
+    assert keys.read_text() == "ssh-ed25519 OWNER owner\nssh-ed25519 AAAA ours\n"
+    assert list(keys.parent.iterdir()) == [keys]
+
+
 def test_a_script_that_arrives_in_part_does_nothing(tmp_path: Path) -> None:
     text = scripts.release("slurm", None, "ssh-ed25519 AAAA")
     for share in (0.3, 0.6, 0.9, 0.99):
