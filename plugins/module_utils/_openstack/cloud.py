@@ -96,7 +96,7 @@ class Cloud:
         """Delete something; what is not there is fine. Raises HostsError."""
         self.remove(kind.service, "DELETE", f"{kind.path}/{number}")
 
-    def spare(self, kind: Kind, number: str) -> None:
+    def delete_free(self, kind: Kind, number: str) -> None:
         """Delete something that nothing needs; what somebody took meanwhile stays (neutron says 409, cinder 400).
 
         That is a host of a run that was killed, which came after our look: the next run finds both. Raises HostsError.

@@ -131,7 +131,7 @@ class Disks:
             number, name = metadata_of(item).get(kinds.INSTANCE, ""), str(item.get("name") or item["id"])
             free = not item.get("attachments") and item["status"] in ("available", "error")
             if free and (number not in wanted or str(item["id"]) not in kept):
-                delete = partial(self._builder.cloud.spare, VOLUMES, str(item["id"]))
+                delete = partial(self._builder.cloud.delete_free, VOLUMES, str(item["id"]))
                 self._builder.changes.remove(f"volume {name}", delete)
 
     def _made(self, wanted: Sequence[tuple[Slot, Volume, str]]) -> list[str]:

@@ -77,7 +77,7 @@ class Ports:
         """Remove a port unless a host of the killed run took it meanwhile: neutron would take it away from that."""
         found = self._builder.cloud.listed(NETWORK, PORTS.path, PORTS.key, id=number)
         if found and not found[0].get("device_id"):
-            self._builder.cloud.spare(PORTS, number)
+            self._builder.cloud.delete_free(PORTS, number)
 
     def _bodies(self, slot: Slot) -> dict[str, dict[str, Any]]:
         group = self._request.group(slot.node)

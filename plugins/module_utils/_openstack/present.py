@@ -262,7 +262,7 @@ class Convergence:
         for kind in (kinds.ROUTERS, kinds.NETS, kinds.SERVER_GROUPS):
             for part, items in self._seen.spares(kind).items():
                 for item in items:
-                    delete = partial(self._cloud.spare, kind, str(item["id"]))
+                    delete = partial(self._cloud.delete_free, kind, str(item["id"]))
                     self._changes.remove(f"second {kind.name} {part}", delete)
 
     def _settle(self, new: Sequence[Host], woken: Sequence[str]) -> tuple[list[Host], list[Host]]:

@@ -59,14 +59,14 @@ class Seen:
         return next(iter(self.parts(kind).get(part, [])), None)
 
     def spares(self, kind: Kind) -> dict[str, list[Resource]]:
-        """Return what there is twice of a kind, by part: those that nothing uses."""
+        """Return what there is twice of a kind and nothing uses, by part. What people renamed is nobody's twin."""
         used = {port.get(word) for port in self.all(kinds.PORTS) for word in ("device_id", "network_id")}
         used |= {subnet.get("network_id") for subnet in self.all(kinds.SUBNETS)}
 
         def is_free(item: Resource) -> bool:
             return item["id"] not in used and not item.get("members")
 
-        return {part: list(filter(is_free, items[1:])) for part, items in self.parts(kind).items()}
+        return {part: list(filter(is_free, items[1:])) for part, items in self.parts(kind).items() if part}
 
     def _rank(self, item: Resource) -> tuple[bool, bool, str, str]:
         """The order of twins: kinds with tags get ours once they are made; the others are in use or not."""

@@ -232,3 +232,13 @@ def test_a_port_that_a_host_took_meanwhile_stays() -> None:
     world.site.hook = taken
     deploy(world)
     assert "free" in world.site.things["ports"]
+
+
+def test_networks_that_people_renamed_are_nobodys_twins() -> None:
+    world = World()
+    deploy(world)
+    (network,) = [item for item in world.site.things["networks"].values() if item["name"].startswith("im-t.")]
+    for name in ("mine", "too"):
+        world.site.things["networks"][name] = {**network, "id": name, "name": name}
+    assert not deploy(world).changed
+    assert {"mine", "too"} < set(world.site.things["networks"])
